@@ -6,10 +6,7 @@
 var required = [24, 7];
 var found = process.versions.node.split('.');
 
-if (
-  Number(found[0]) < required[0] ||
-  (Number(found[0]) === required[0] && Number(found[1]) < required[1])
-) {
+if (Number(found[0]) < required[0] || (Number(found[0]) === required[0] && Number(found[1]) < required[1])) {
   console.error(
     'flashback needs Node ' +
       required.join('.') +

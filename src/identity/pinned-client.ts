@@ -1,0 +1,153 @@
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { linkAbort } from '../util/deadline.ts';
+import { bracketed } from '../wire/ip-address.ts';
+import { connectPinned, type PinnedConnectOptions } from './connect-pinned.ts';
+
+export interface PinnedClientOptions extends Omit<PinnedConnectOptions, 'signal'> {
+  /** Idle connections kept for the next request. */
+  readonly idleSocketsMax?: number;
+  /** Connections at once; further requests wait. */
+  readonly socketsMax?: number;
+  /** Longest wait for a connection and its handshake. */
+  readonly connectTimeoutMs?: number;
+  /** A connection made already (the winner of a race), used for the first request. */
+  readonly firstSocket?: Duplex;
+}
+
+export interface PinnedRequest {
+  readonly method: string;
+  /** Path and query, encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+  /** Longest silence before the answer's head arrives. */
+  readonly headTimeoutMs?: number;
+}
+
+/** Past a slow phone network's worst handshake, before a person gives up. */
+const connectTimeoutMsDefault = 10_000;
+const headTimeoutMsDefault = 30_000;
+
+/** An HTTP/1.1 client of one peer or relay; each of its connections is opened by {@link connectPinned}. */
+export class PinnedClient implements Disposable {
+  readonly #agent: PinnedAgent;
+  readonly #options: PinnedClientOptions;
+
+  constructor(options: PinnedClientOptions) {
+    this.#options = options;
+    this.#agent = new PinnedAgent(options);
+  }
+
+  /** Resolves with the answer's head; the body is the stream itself, and the caller reads or destroys it. */
+  send(options: PinnedRequest): Promise<IncomingMessage> {
+    const { method, path, headers, body, signal, headTimeoutMs = headTimeoutMsDefault } = options;
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      const requestOptions: RequestOptions = {
+        agent: this.#agent,
+        method,
+        path,
+        host,
+        port,
+        headers: {
+          host: `${bracketed(host)}:${port}`,
+          ...(body !== undefined && {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(body),
+          }),
+          ...headers,
+        },
+        ...(signal !== undefined && { signal }),
+      };
+      const outgoing = request(requestOptions);
+      const timer = setTimeout(
+        () =>
+          outgoing.destroy(new Error(`${method} to ${host}:${port}: no answer within ${headTimeoutMs} ms`)),
+        headTimeoutMs,
+      );
+      outgoing.on('response', (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      });
+      outgoing.on('error', (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+      outgoing.end(body);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+}
+
+class PinnedAgent extends Agent {
+  readonly #pinned: PinnedClientOptions;
+  #firstSocket: Duplex | undefined;
+
+  constructor(options: PinnedClientOptions) {
+    super({
+      keepAlive: true,
+      maxFreeSockets: options.idleSocketsMax ?? 4,
+      maxSockets: options.socketsMax ?? 16,
+      scheduling: 'lifo',
+    });
+    this.#pinned = options;
+    this.#firstSocket = options.firstSocket;
+  }
+
+  override createConnection(
+    _options: RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    const first = this.#firstSocket;
+    this.#firstSocket = undefined;
+    if (first !== undefined && !first.destroyed) return first;
+    const { connectTimeoutMs = connectTimeoutMsDefault, ...connectOptions } = this.#pinned;
+    const link = linkAbort();
+    const timer = setTimeout(
+      () =>
+        link.abort(
+          new Error(
+            `${connectOptions.host}:${connectOptions.port} did not answer within ${connectTimeoutMs} ms`,
+          ),
+        ),
+      connectTimeoutMs,
+    );
+    connectPinned({ ...connectOptions, signal: link.signal })
+      .then(
+        (socket) => callback?.(null, socket),
+        (error: unknown) =>
+          callback?.(error instanceof Error ? error : new Error(String(error)), undefined as never),
+      )
+      .finally(() => {
+        clearTimeout(timer);
+        link[Symbol.dispose]();
+      });
+    return undefined;
+  }
+
+  override destroy(): void {
+    this.#firstSocket?.destroy();
+    super.destroy();
+  }
+}
+
+/** Reads a body as text, up to `bytesMax`; a longer one is an error, and the connection is dropped. */
+export async function readBody(response: IncomingMessage, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) {
+      response.destroy();
+      throw new Error(`The answer is longer than ${bytesMax} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
