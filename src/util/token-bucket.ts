@@ -71,20 +71,20 @@ export class TokenBucket {
     this.#bucket = { tokens: burst, updatedMs: nowMs };
   }
 
-  /** Takes one token: 0 when there was one, else how many milliseconds until there is. */
-  take(nowMs: number): number {
-    return takeFrom(this.#bucket, this.#burst, this.#perSecond, nowMs);
+  /** Takes `tokens`: 0 when they were there, else how many milliseconds until they are. More than the burst counts as the burst. */
+  take(nowMs: number, tokens = 1): number {
+    return takeFrom(this.#bucket, this.#burst, this.#perSecond, nowMs, Math.min(tokens, this.#burst));
   }
 }
 
-function takeFrom(bucket: Bucket, burst: number, perSecond: number, nowMs: number): number {
+function takeFrom(bucket: Bucket, burst: number, perSecond: number, nowMs: number, tokens = 1): number {
   // A clock that was set back gives nothing and takes nothing.
   const elapsedMs = Math.max(0, nowMs - bucket.updatedMs);
   bucket.tokens = Math.min(burst, bucket.tokens + (elapsedMs / 1000) * perSecond);
   bucket.updatedMs = nowMs;
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
+  if (bucket.tokens >= tokens) {
+    bucket.tokens -= tokens;
     return 0;
   }
-  return Math.ceil(((1 - bucket.tokens) / perSecond) * 1000);
+  return Math.ceil(((tokens - bucket.tokens) / perSecond) * 1000);
 }

@@ -20,6 +20,10 @@ export const broadcastAddressesMax = 16;
 /** Names of features, such as `link/1`; room for growth without room for abuse. */
 export const broadcastCapabilitiesMax = 32;
 export const capabilityCharactersMax = 64;
+/** People who announce themselves to friends only name them; 500 e-mails are about 15 KB. */
+export const broadcastFriendsMax = 500;
+/** The largest `ready` that the other limits allow is about 140 KB; real ones with every friend named stay far below this. */
+export const requestBodyBytesMax = 65_536;
 /** An RSA-4096 certificate in PEM is about 2.5 KB; a CA-signed one with a few names stays below this. */
 export const certificatePemCharactersMax = 8192;
 /** List pages: what a caller may ask for at once. */
@@ -59,6 +63,11 @@ export const ReadyRequestSchema = z.object({
     .max(broadcastCapabilitiesMax, `capabilities holds more than ${broadcastCapabilitiesMax} entries`)
     .optional(),
   announce: AnnounceSchema.optional(),
+  /** With `announce: "friends"`: who may see the broadcast. The relay knows no other friends. */
+  friends: z
+    .array(EmailSchema, { error: 'friends must be an array of e-mails' })
+    .max(broadcastFriendsMax, `friends holds more than ${broadcastFriendsMax} entries`)
+    .optional(),
 });
 export type ReadyRequest = z.infer<typeof ReadyRequestSchema>;
 export const ReadyResponseSchema = z.object({ broadcast_id: z.uuid(), expires_in: z.number() });

@@ -6,7 +6,7 @@
  *
  * | call | survives when it has resolved |
  * |---|---|
- * | `registerClient` | power loss (flushed to the disk before the answer) |
+ * | `registerClient`, `addCertificate` | power loss (flushed to the disk before the answer) |
  * | `putBroadcast`, `deleteBroadcast`, `deleteExpiredBroadcasts` | `kill -9` of the relay (handed to the operating system) |
  *
  * Calls are collected and committed in groups: calling many times without waiting in between is cheap, waiting for each
@@ -54,6 +54,8 @@ export interface BroadcastRecord {
   /** The address the relay saw the client come from. */
   readonly observedAddress: string;
   readonly announce: Announce;
+  /** E-mails that may see the broadcast when `announce` is `friends`; empty otherwise. At most 500. */
+  readonly visibleTo: readonly string[];
   readonly capabilities: readonly string[];
   readonly readyAtMs: number;
   /** The broadcast is live while `nowMs < expiresAtMs`. */
@@ -83,6 +85,11 @@ export type RegistrationResult =
   | { readonly kind: 'email-taken' }
   | { readonly kind: 'certificate-taken' };
 
+export type CertificateAddition = Pick<Registration, 'clientId' | 'certificate' | 'nowMs'>;
+
+/** `certificate-taken`: the certificate belongs to another client. */
+export type CertificateAdditionResult = { readonly kind: 'added' } | { readonly kind: 'certificate-taken' };
+
 /** A broadcast that was removed; its client may have a newer one in the caller's memory, hence both ids. */
 export type ExpiredBroadcast = Pick<BroadcastRecord, 'clientId' | 'broadcastId'>;
 
@@ -105,6 +112,13 @@ export interface Store extends AsyncDisposable {
   readonly schemaVersion: number;
 
   registerClient(registration: Registration): Promise<RegistrationResult>;
+
+  /**
+   * Adds a certificate to a client that exists, as durable as a registration: a renewal or a further device.
+   * `added` as well when the client has this certificate already.
+   * Rejects with `store_unknown_client` when there is no such client.
+   */
+  addCertificate(addition: CertificateAddition): Promise<CertificateAdditionResult>;
 
   /** Stores the client's broadcast in place of an earlier one. Rejects with `store_unknown_client` when there is no such client. */
   putBroadcast(broadcast: BroadcastRecord): Promise<void>;

@@ -1,0 +1,91 @@
+import { TokenBucket, TokenBuckets } from '../../util/token-bucket.ts';
+import type { Credential } from '../tracker/directory.ts';
+
+export interface RateLimitOptions {
+  /** Requests a second that one certificate may go on making to the tracker. */
+  readonly clientPerSecond: number;
+  /** Requests at once that one certificate may make after a pause. */
+  readonly clientBurst: number;
+  /** Requests a minute from one network address to what needs no certificate (mission M6). */
+  readonly addressPerMinute: number;
+  /** Refusals of a taken e-mail that one network address may collect in an hour: each tells that an e-mail is there. */
+  readonly takenPerHour: number;
+}
+
+/**
+ * A client refreshes twice an hour and looks up its friends each minute: 20/s is 40 friends at once with time to spare, and
+ * a thousand clients doing it all day are a core's work.
+ */
+export const rateLimitDefaults: RateLimitOptions = {
+  clientPerSecond: 20,
+  clientBurst: 200,
+  addressPerMinute: 100,
+  takenPerHour: 20,
+};
+
+/** About 12 MB when full; somebody with more addresses than this has other means. */
+const addressesRememberedMax = 100_000;
+const sweepIntervalMs = 60_000;
+
+/** The tracker's limits: by certificate where there is one, by network address where there is none. */
+export class RateLimits implements Disposable {
+  readonly #options: RateLimitOptions;
+  readonly #byAddress: TokenBuckets;
+  readonly #takenByAddress: TokenBuckets;
+  readonly #nowMs: () => number;
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: RateLimitOptions, nowMs: () => number = Date.now) {
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#byAddress = new TokenBuckets({
+      burst: options.addressPerMinute,
+      perSecond: options.addressPerMinute / 60,
+      keysMax: addressesRememberedMax,
+    });
+    this.#takenByAddress = new TokenBuckets({
+      burst: options.takenPerHour,
+      perSecond: options.takenPerHour / 3600,
+      keysMax: addressesRememberedMax,
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs);
+    this.#sweeper.unref();
+  }
+
+  /** 0 when the request may go on, else milliseconds to wait. */
+  takeForClient(credential: Credential, requests = 1): number {
+    const nowMs = this.#nowMs();
+    credential.bucket ??= new TokenBucket(this.#options.clientBurst, this.#options.clientPerSecond, nowMs);
+    return credential.bucket.take(nowMs, requests);
+  }
+
+  takeForAddress(address: string): number {
+    return this.#byAddress.take(networkOf(address), this.#nowMs());
+  }
+
+  takeTaken(address: string): number {
+    return this.#takenByAddress.take(networkOf(address), this.#nowMs());
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #sweep(): void {
+    this.#byAddress.sweep(this.#nowMs());
+    this.#takenByAddress.sweep(this.#nowMs());
+  }
+}
+
+/** IPv6 is counted by /64, the smallest network that one customer is given (RFC 6177). */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  if (tail !== undefined) {
+    const tailGroups = tail.split(':').filter((group) => group !== '');
+    while (groups.length + tailGroups.length < 8) groups.push('0');
+    groups.push(...tailGroups);
+  }
+  return groups.slice(0, 4).join(':');
+}

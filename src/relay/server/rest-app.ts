@@ -1,0 +1,147 @@
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { requestBodyBytesMax } from '../../wire/relay-http.ts';
+import { StoreError } from '../store/store-error.ts';
+import { clientConnection } from './client-connection.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { describeIssues, RequestError } from './request-body.ts';
+
+/** Paths that answer a load balancer or a person who looks what is here: not counted against an address. */
+const unlimitedPaths = ['/health', '/ready'];
+
+/**
+ * The Fastify application of the routes that are not hot: schemas are zod's, errors are `{"error": "…"}`, the OpenAPI
+ * document is made from what is registered. Rate limits per network address apply to all of it.
+ */
+export async function createRestApp(limits: RateLimits, log: Logger): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    logger: false,
+    bodyLimit: requestBodyBytesMax,
+    exposeHeadRoutes: false,
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 512 },
+  });
+  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Flashback relay',
+        description: 'The relay is a matchmaker, not a middleman. See docs/protocol/tracker.md.',
+        version: '1',
+      },
+    },
+    transform: ({ schema, url }) => ({ schema: documented(schema), url }),
+  });
+  app.setValidatorCompiler<z.ZodType>(({ schema }) => (value) => {
+    const parsed = schema.safeParse(value);
+    return parsed.success
+      ? { value: parsed.data }
+      : { error: new RequestError(400, describeIssues(parsed.error)) };
+  });
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  readJsonWhateverItSays(app);
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (unlimitedPaths.includes(request.url)) return;
+    const waitMs = limits.takeForAddress(clientConnection(request.raw).address);
+    if (waitMs === 0) return;
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    await reply
+      .code(429)
+      .header('retry-after', seconds)
+      .send({ error: `too many requests, try again in ${seconds} s` });
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'there is nothing at this path' }),
+  );
+  app.setErrorHandler((error, request, reply) => {
+    const { status, message } = describeFailure(error);
+    if (status >= 500) log.error({ error, path: request.routeOptions.url }, 'a request failed');
+    if (status === 503) reply.header('retry-after', '1');
+    return reply.code(status).send({ error: message });
+  });
+  app.get('/api/openapi.json', { schema: { hide: true } }, () => openApiDocument(app));
+  return app;
+}
+
+/** OpenAPI 3.1 knows mutual TLS as a security scheme; the plugin's types do not yet. */
+function openApiDocument(app: FastifyInstance): Record<string, unknown> {
+  const document: Record<string, unknown> = { ...app.swagger() };
+  return { ...document, components: { securitySchemes: { clientCertificate: { type: 'mutualTLS' } } } };
+}
+
+/** Every method but those of `methods` at `path` answers 405 with `Allow` (RFC 9110 §15.5.6). */
+export function refuseOtherMethods(app: FastifyInstance, path: string, methods: readonly string[]): void {
+  const others = app.supportedMethods.filter((method) => !methods.includes(method));
+  app.route({
+    method: others,
+    url: path,
+    schema: { hide: true },
+    handler: (_request, reply) =>
+      reply
+        .code(405)
+        .header('allow', methods.join(', '))
+        .send({ error: `this path takes ${methods.join(' or ')} only` }),
+  });
+}
+
+/** Scripts forget `content-type`; what is not JSON gets the same clear 400. */
+function readJsonWhateverItSays(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    const text = body.toString();
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value !== 'object' || value === null || Array.isArray(value))
+        done(new RequestError(400, 'body must be a JSON object'));
+      else done(null, value);
+    } catch {
+      done(new RequestError(400, text === '' ? 'body is empty, expected JSON' : 'body is not valid JSON'));
+    }
+  });
+}
+
+function describeFailure(error: unknown): { status: number; message: string } {
+  if (error instanceof RequestError) return { status: error.status, message: error.message };
+  if (error instanceof StoreError) return { status: 503, message: 'the relay cannot store this now' };
+  const status = isStatusError(error) ? error.statusCode : 500;
+  if (status === 413) return { status, message: `body is longer than ${requestBodyBytesMax} bytes` };
+  if (status >= 400 && status < 500) return { status, message: 'the request cannot be read' };
+  return { status: 500, message: 'something went wrong inside the relay' };
+}
+
+function isStatusError(error: unknown): error is { statusCode: number } {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number'
+  );
+}
+
+/** A route's zod schemas as JSON Schema: the request as it is sent, the answers as they arrive. */
+function documented(schema: unknown): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(schema ?? {})) {
+    if (key === 'response') {
+      const answers = Object.entries(value as Record<string, unknown>);
+      result[key] = Object.fromEntries(
+        answers.map(([status, answer]) => [status, jsonSchema(answer, 'output')]),
+      );
+    } else result[key] = jsonSchema(value, 'input');
+  }
+  return result;
+}
+
+function jsonSchema(schema: unknown, io: 'input' | 'output'): unknown {
+  if (!(schema instanceof z.ZodType)) return schema;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    target: 'draft-2020-12',
+  });
+  return rest;
+}
