@@ -39,8 +39,8 @@ export async function writeFileAtomically(
   await flushFolder(folder);
 }
 
-/** Makes the rename itself durable. Windows cannot open a folder for this, and does not need it. */
-async function flushFolder(folder: string): Promise<void> {
+/** Makes names given in a folder (by a rename, a link) durable. Windows cannot open a folder for this, and does not need it. */
+export async function flushFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

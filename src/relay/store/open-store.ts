@@ -1,21 +1,15 @@
+import type { Logger } from 'pino';
+import { openSqliteStore } from './sqlite-store.ts';
 import type { Store } from './store.ts';
 
-export interface OpenStoreOptions {
-  /** Holds the SQLite database when there is no `databaseUrl`. */
-  readonly dataFolder: string;
-  /** `postgres://…` or `postgresql://…` */
-  readonly databaseUrl?: string;
-}
+export type OpenStoreOptions = { readonly log: Logger } & (
+  | { readonly sqliteFile: string }
+  /** `postgres://…` */
+  | { readonly databaseUrl: string }
+);
 
-/** Opens the engine that the settings name; the other one is not even loaded. */
+/** Opens the store that the operator chose, with its schema brought up to date. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const { dataFolder, databaseUrl } = options;
-  if (databaseUrl === undefined) {
-    const { openSqliteStore } = await import('./sqlite-store.ts');
-    return openSqliteStore({ dataFolder });
-  }
-  if (!/^postgres(?:ql)?:\/\//.test(databaseUrl))
-    throw new Error('The database URL must start with postgres:// or postgresql://');
-  const { openPostgresStore } = await import('./postgres-store.ts');
-  return openPostgresStore({ databaseUrl });
+  if ('sqliteFile' in options) return openSqliteStore({ file: options.sqliteFile, log: options.log });
+  throw new Error('PostgreSQL is not there yet');
 }
