@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
+import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { z } from 'zod';
 import type { Fingerprint } from '../identity/fingerprint.ts';
@@ -64,7 +65,14 @@ export async function runRelay(options: RunRelayOptions): Promise<RunningRelay> 
   await makePrivateFolder(options.dataFolder);
   await using cleanup = new AsyncDisposableStack();
   const certificate = await loadCertificate(options);
-  const store = cleanup.use(await openStore(options));
+  const store = cleanup.use(
+    await openStore({
+      log,
+      ...(options.databaseUrl === undefined
+        ? { sqliteFile: join(options.dataFolder, 'relay.sqlite') }
+        : { databaseUrl: options.databaseUrl }),
+    }),
+  );
   const tracker = new Tracker({
     store,
     ...(options.broadcastLifetimeSeconds !== undefined && {

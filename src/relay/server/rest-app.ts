@@ -23,7 +23,12 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
     exposeHeadRoutes: false,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 512 },
   });
-  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+    // The relay is one port of a host that may serve others, and its clients come by pinned https:// URLs.
+    strictTransportSecurity: false,
+  });
+  // @ts-expect-error: OpenAPI 3.1 has mutual TLS as a security scheme, the plugin's types are those of 3.0.
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -32,6 +37,7 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
         description: 'The relay is a matchmaker, not a middleman. See docs/protocol/tracker.md.',
         version: '1',
       },
+      components: { securitySchemes: { clientCertificate: { type: 'mutualTLS' } } },
     },
     transform: ({ schema, url }) => ({ schema: documented(schema), url }),
   });
@@ -59,18 +65,12 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
   );
   app.setErrorHandler((error, request, reply) => {
     const { status, message } = describeFailure(error);
-    if (status >= 500) log.error({ error, path: request.routeOptions.url }, 'a request failed');
+    if (status >= 500) log.error({ err: error, path: request.routeOptions.url }, 'a request failed');
     if (status === 503) reply.header('retry-after', '1');
     return reply.code(status).send({ error: message });
   });
-  app.get('/api/openapi.json', { schema: { hide: true } }, () => openApiDocument(app));
+  app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
-}
-
-/** OpenAPI 3.1 knows mutual TLS as a security scheme; the plugin's types do not yet. */
-function openApiDocument(app: FastifyInstance): Record<string, unknown> {
-  const document: Record<string, unknown> = { ...app.swagger() };
-  return { ...document, components: { securitySchemes: { clientCertificate: { type: 'mutualTLS' } } } };
 }
 
 /** Every method but those of `methods` at `path` answers 405 with `Allow` (RFC 9110 §15.5.6). */
@@ -122,26 +122,22 @@ function isStatusError(error: unknown): error is { statusCode: number } {
   );
 }
 
-/** A route's zod schemas as JSON Schema: the request as it is sent, the answers as they arrive. */
+/** A route's zod schemas as JSON Schema, in the form that travels: before anything is normalised. */
 function documented(schema: unknown): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema ?? {})) {
-    if (key === 'response') {
-      const answers = Object.entries(value as Record<string, unknown>);
-      result[key] = Object.fromEntries(
-        answers.map(([status, answer]) => [status, jsonSchema(answer, 'output')]),
-      );
-    } else result[key] = jsonSchema(value, 'input');
+    result[key] =
+      key === 'response'
+        ? Object.fromEntries(
+            Object.entries(value ?? {}).map(([status, answer]) => [status, jsonSchema(answer)]),
+          )
+        : jsonSchema(value);
   }
   return result;
 }
 
-function jsonSchema(schema: unknown, io: 'input' | 'output'): unknown {
+function jsonSchema(schema: unknown): unknown {
   if (!(schema instanceof z.ZodType)) return schema;
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: 'any',
-    target: 'draft-2020-12',
-  });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest;
 }

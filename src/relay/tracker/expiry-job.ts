@@ -38,7 +38,7 @@ export class ExpiryJob implements AsyncDisposable {
       const removed = await this.#tracker.removeExpired();
       this.#log.info({ removed }, 'removed expired broadcasts');
     } catch (error) {
-      this.#log.error({ error }, 'could not remove expired broadcasts, will try again');
+      this.#log.error({ err: error }, 'could not remove expired broadcasts, will try again');
     }
   }
 }

@@ -192,7 +192,7 @@ export class HotRoutes {
 
 /** The store could not take it: nothing was acknowledged, and the client may try again. */
 export function answerStoreFailure(response: ServerResponse, error: unknown, log: Logger): void {
-  log.error({ error }, 'the store refused a write');
+  log.error({ err: error }, 'the store refused a write');
   const isBusy = error instanceof StoreError && error.code === 'store_overloaded';
   if (response.headersSent) response.destroy();
   else
