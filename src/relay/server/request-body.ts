@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import { describeIssues } from '../../wire/describe-issues.ts';
 
 /** A request that cannot be served as it is: the status to answer with and a sentence that says why. */
 export class RequestError extends Error {
@@ -58,17 +59,3 @@ export function parseJsonBody<T>(schema: z.ZodType<T>, text: string): T {
   if (!parsed.success) throw new RequestError(400, describeIssues(parsed.error));
   return parsed.data;
 }
-
-/** Problems named with their field, in one sentence: `port must be an integer from 1 to 65535`. */
-export function describeIssues(error: z.ZodError): string {
-  const sentences = error.issues.slice(0, issuesShownMax).map((issue) => {
-    const path = issue.path.map(String).join('.');
-    return path === '' || issue.message.startsWith(String(issue.path[0]))
-      ? issue.message
-      : `${path} ${issue.message}`;
-  });
-  return [...new Set(sentences)].join('; ');
-}
-
-/** Sixteen bad addresses need not each be told. */
-const issuesShownMax = 4;

@@ -3,11 +3,12 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { describeIssues } from '../../wire/describe-issues.ts';
 import { requestBodyBytesMax } from '../../wire/relay-http.ts';
 import { StoreError } from '../store/store-error.ts';
 import { clientConnection } from './client-connection.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { describeIssues, RequestError } from './request-body.ts';
+import { RequestError } from './request-body.ts';
 
 /** Paths that answer a load balancer or a person who looks what is here: not counted against an address. */
 const unlimitedPaths = ['/health', '/ready'];
