@@ -15,7 +15,7 @@ const PortSettingSchema = z
 /** `0` any free port, `4711` that port and above when it is taken, `"4711-4720"` one of these. */
 export const HousePortSchema = z.union([
   PortSettingSchema,
-  z.string().regex(/^\d{1,5}-\d{1,5}$/, 'must be a port, 0 for any, or a range such as 4711-4720'),
+  z.string().refine(isPortRange, 'must be a port, 0 for any, or a range such as 4711-4720'),
 ]);
 
 /** Who may visit: friends only, everybody registered at the relay, or these people. */
@@ -57,6 +57,11 @@ export const SettingsSchema = z.strictObject({
 export type Settings = z.infer<typeof SettingsSchema>;
 export type SettingName = keyof Settings;
 export const configFileName = 'config.json';
+
+function isPortRange(text: string): boolean {
+  const [, low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  return Number(low) >= 1 && Number(low) <= Number(high) && Number(high) <= 65_535;
+}
 
 function isRelayUrl(text: string): boolean {
   try {

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { printable } from '../../util/printable.ts';
+import { type HouseEntry, type HouseListing, HouseListingSchema } from '../../wire/house-http.ts';
+import { localApiPaths } from '../../wire/local-api.ts';
+import type { CommandContext } from '../context.ts';
+import { DaemonClient } from '../daemon-client.ts';
+import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-target.ts';
+import type { Output } from '../output.ts';
+import { formatBytes, formatLocalTime } from '../render/quantities.ts';
+
+/** The first lines are there at once, and each page is one request. */
+const pageEntries = 1000;
+/** Wide enough for `999.9 MB`. */
+const sizeWidth = 8;
+
+export function declareLs(command: Command, context: CommandContext): void {
+  command
+    .argument('<place>', 'whose house and which folder: anna@example.com:/photos')
+    .option('--json', 'print one line of JSON an entry')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  flashback ls anna@example.com
+  flashback ls "anna@example.com:/holiday photos" --json | jq -r .name`,
+    )
+    .action((place: string) => list(parseHouseTarget(place), context));
+}
+
+async function list(target: HouseTarget, context: CommandContext): Promise<void> {
+  const { output } = context;
+  const daemon = await DaemonClient.open(context);
+  let shown = 0;
+  let omitted = 0;
+  for await (const page of pagesOf(daemon, target)) {
+    // One write a page, not one an entry.
+    output.stdout.cork();
+    for (const entry of page.entries) output.result(renderEntry(entry, output), jsonEntry(entry));
+    output.stdout.uncork();
+    shown += page.entries.length;
+    omitted += page.omitted ?? 0;
+  }
+  if (shown === 0) output.note(`${formatHouseTarget(target)} is empty`);
+  if (omitted > 0) output.note(`${omitted} more cannot be visited: their names or kinds do not travel`);
+}
+
+async function* pagesOf(daemon: DaemonClient, { peer, path }: HouseTarget): AsyncGenerator<HouseListing> {
+  let after: string | undefined;
+  do {
+    const page = await daemon.ask(HouseListingSchema, {
+      path: localApiPaths.files,
+      query: { peer, path, limit: String(pageEntries), after },
+    });
+    yield page;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+function jsonEntry({ name, type, size, modified, ...rest }: HouseEntry): object {
+  return { name, type, size, modified, ...rest };
+}
+
+/** `  1.2 MB  2026-03-01 14:05  name`, folders with a slash and no size. */
+export function renderEntry(entry: HouseEntry, output: Pick<Output, 'paint'>): string {
+  const { type, size, modified, target } = entry;
+  const isFolder = type === 'directory';
+  const figures = `${(isFolder ? '-' : formatBytes(size)).padStart(sizeWidth)}  ${formatLocalTime(modified)}`;
+  const name = printable(entry.name);
+  const shown = isFolder ? `${output.paint('cyan', name)}/` : name;
+  const leads = target === undefined ? '' : ` -> ${printable(`/${target}`)}`;
+  return `${figures}  ${shown}${leads}${entry.isProgram === true ? '  (program: not handed out)' : ''}`;
+}
