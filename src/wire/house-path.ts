@@ -28,8 +28,7 @@ export function nameRefusal(name: string): string | undefined {
   const dot = name.indexOf('.');
   const stem = (dot === -1 ? name : name.slice(0, dot)).trimEnd();
   if (reservedWindowsName.test(stem)) return 'a name reserved by Windows';
-  if (new TextEncoder().encode(name).length > houseNameBytesMax)
-    return `a name over ${houseNameBytesMax} bytes`;
+  if (utf8Length(name) > houseNameBytesMax) return `a name over ${houseNameBytesMax} bytes`;
   return undefined;
 }
 
@@ -39,10 +38,7 @@ export function nameRefusal(name: string): string | undefined {
  */
 export function pathRefusal(path: string): string | undefined {
   if (path === '') return undefined;
-  // The cheap bound first: UTF-8 is never shorter than the count of UTF-16 units.
-  if (path.length > housePathBytesMax || new TextEncoder().encode(path).length > housePathBytesMax) {
-    return `a path over ${housePathBytesMax} bytes`;
-  }
+  if (utf8Length(path) > housePathBytesMax) return `a path over ${housePathBytesMax} bytes`;
   const segments = path.split('/');
   if (segments.length > housePathSegmentsMax) return `a path over ${housePathSegmentsMax} segments`;
   for (const segment of segments) {
@@ -55,4 +51,11 @@ export function pathRefusal(path: string): string | undefined {
 /** `path` as it stands in a request, each segment percent-encoded: `a b/ä` → `a%20b/%C3%A4`. */
 export function encodeHousePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
+}
+
+const encoder = new TextEncoder();
+
+/** Bytes of `text` in UTF-8, not counted further than the limits need: it is never shorter than its UTF-16 units. */
+function utf8Length(text: string): number {
+  return text.length > housePathBytesMax ? text.length : encoder.encode(text).length;
 }

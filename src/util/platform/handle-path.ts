@@ -160,5 +160,7 @@ function describeOnly(place: string, stats: BigIntStats): HeldPath {
 }
 
 function swappedError(path: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`Cannot hold ${path}: it was removed or replaced meanwhile`), { code: 'ENOENT' });
+  return Object.assign(new Error(`Cannot hold ${path}: it was removed or replaced meanwhile`), {
+    code: 'ENOENT',
+  });
 }
