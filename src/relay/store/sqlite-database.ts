@@ -9,6 +9,15 @@ import { StoreError } from './store-error.ts';
 /** "FLBK": lets `file` and us tell a relay's database from any other. */
 const applicationId = 0x464c424b;
 
+/**
+ * 16 MiB of WAL between checkpoints. A page that many broadcasts changed meanwhile is then copied once: 12.5 µs per
+ * broadcast of 50,000 random clients, against 15.5 at SQLite's default of 1,000 pages and 11.4 at 8,000.
+ */
+const checkpointPages = 4_000;
+
+/** The broadcasts of 100,000 clients and the upper levels of every index; filled only as far as it is used. */
+const cacheKibibytes = 32_768;
+
 /** SQLite's primary result code for a lock held by another connection. */
 const sqliteBusy = 5;
 
@@ -37,6 +46,8 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
     PRAGMA fullfsync = ON;
     PRAGMA checkpoint_fullfsync = ON;
     PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = ${checkpointPages};
+    PRAGMA cache_size = -${cacheKibibytes};
   `);
   const schemaVersion = migrate(database, file, steps);
   const opened = undo.move();
@@ -52,7 +63,7 @@ function lockFor(file: string): DatabaseSync {
   makePrivate(lockFile);
   const lock = new DatabaseSync(lockFile, { timeout: 0 });
   try {
-    lock.exec('BEGIN EXCLUSIVE');
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
     lock.close();
@@ -107,12 +118,8 @@ function migrate(database: DatabaseSync, file: string, steps: readonly Migration
 
 /** The primary SQLite result code of an error from node:sqlite, `undefined` for other errors. */
 export function resultCode(error: unknown): number | undefined {
-  const extended = extendedResultCode(error);
-  return extended === undefined ? undefined : extended & 0xff;
-}
-
-export function extendedResultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
     return undefined;
-  return error.errcode;
+  // The bits above tell variants of one error apart.
+  return error.errcode & 0xff;
 }

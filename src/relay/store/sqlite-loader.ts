@@ -5,35 +5,42 @@ import type { CertificateRecord, ClientRecord } from './store.ts';
 /** About 1 MB with their certificates: a few milliseconds for either thread. */
 const pageClientsMax = 500;
 
-/** Reads the database page by page, in the order of client ids. */
+/** Reads the database page by page, in the order in which clients registered. */
 export class SqliteLoader {
+  readonly #lastKey: StatementSync;
   readonly #clients: StatementSync;
   readonly #certificates: StatementSync;
   readonly #broadcasts: StatementSync;
 
   constructor(database: DatabaseSync) {
+    this.#lastKey = database.prepare(`
+      SELECT max(client_key) AS lastKey FROM (
+        SELECT client_key FROM clients WHERE client_key > ? ORDER BY client_key LIMIT ${pageClientsMax}
+      )`);
     this.#clients = database.prepare(`
       SELECT client_id AS clientId, email, created_at_ms AS createdAtMs
-      FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ${pageClientsMax}`);
+      FROM clients WHERE client_key > ? AND client_key <= ? ORDER BY client_key`);
     this.#certificates = database.prepare(`
       SELECT fingerprint, client_id AS clientId, pem, not_after_ms AS notAfterMs, added_at_ms AS addedAtMs
-      FROM certificates WHERE client_id > ? AND client_id <= ? ORDER BY client_id, added_at_ms, fingerprint`);
+      FROM certificates JOIN clients USING (client_key)
+      WHERE client_key > ? AND client_key <= ? ORDER BY certificate_key`);
     this.#broadcasts = database.prepare(`
       SELECT client_id AS clientId, broadcast_id AS broadcastId, port, addresses, observed_address AS observedAddress,
         announce, visible_to AS visibleTo, capabilities, ready_at_ms AS readyAtMs, expires_at_ms AS expiresAtMs
-      FROM broadcasts WHERE client_id > ? AND client_id <= ? AND expires_at_ms > ?`);
+      FROM broadcasts JOIN clients USING (client_key)
+      WHERE client_key > ? AND client_key <= ? AND expires_at_ms > ?`);
   }
 
-  /** The clients whose ids follow `afterClientId` ('' for the first page); no clients means that there are no more. */
-  loadPage(afterClientId: string, nowMs: number): LoadedPage {
+  /** The clients whose keys follow `afterKey` (0 for the first page); `undefined` when there are no more. */
+  loadPage(afterKey: number, nowMs: number): LoadedPage | undefined {
+    const lastKey = this.#lastKey.get(afterKey)?.['lastKey'];
+    if (typeof lastKey !== 'number') return undefined;
     // The columns of STRICT tables, named as the records' fields above: this is where rows become records.
-    const clients = this.#clients.all(afterClientId) as unknown as ClientRecord[];
-    const last = clients.at(-1)?.clientId;
-    if (last === undefined) return { clients: [], certificates: [], broadcasts: [] };
     return {
-      clients,
-      certificates: this.#certificates.all(afterClientId, last) as unknown as CertificateRecord[],
-      broadcasts: this.#broadcasts.all(afterClientId, last, nowMs) as unknown as BroadcastRow[],
+      lastKey,
+      clients: this.#clients.all(afterKey, lastKey) as unknown as ClientRecord[],
+      certificates: this.#certificates.all(afterKey, lastKey) as unknown as CertificateRecord[],
+      broadcasts: this.#broadcasts.all(afterKey, lastKey, nowMs) as unknown as BroadcastRow[],
     };
   }
 }

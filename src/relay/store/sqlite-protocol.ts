@@ -43,7 +43,7 @@ export type BatchReply =
 /** A question outside the batches; its answer carries the same `id`. */
 export type Question =
   | { readonly id: number; readonly kind: 'probe' }
-  | { readonly id: number; readonly kind: 'load'; readonly afterClientId: string; readonly nowMs: number }
+  | { readonly id: number; readonly kind: 'load'; readonly afterKey: number; readonly nowMs: number }
   | { readonly id: number; readonly kind: 'close' };
 
 export type Answer =
@@ -74,8 +74,9 @@ export type BroadcastRow = Omit<BroadcastRecord, 'addresses' | 'visibleTo' | 'ca
   readonly capabilities: string;
 };
 
-/** Clients in the order of their ids, and what belongs to them. */
+/** Some clients and what belongs to them; the next page follows `lastKey`. */
 export interface LoadedPage {
+  readonly lastKey: number;
   readonly clients: readonly ClientRecord[];
   readonly certificates: readonly CertificateRecord[];
   readonly broadcasts: readonly BroadcastRow[];

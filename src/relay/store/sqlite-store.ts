@@ -11,7 +11,6 @@ import {
   encodeBatch,
   type LoadedPage,
   type Question,
-  type ToWorker,
 } from './sqlite-protocol.ts';
 import { firstMessage, startSqliteThread } from './sqlite-thread.ts';
 import type {
@@ -65,7 +64,11 @@ class SqliteStore implements Store {
   readonly #questions = new Map<number, PromiseWithResolvers<unknown>>();
   #lastQuestionId = 0;
   #batch: PromiseWithResolvers<BatchReply> | undefined;
+  readonly #backups = new Set<Promise<void>>();
+  /** What new calls are refused with, once the store is closing, closed or failed. */
   #refusal: StoreError | undefined;
+  #closing: Promise<void> | undefined;
+  #isEnded = false;
 
   constructor(opened: SqliteStoreOptions & { readonly thread: Worker; readonly schemaVersion: number }) {
     this.#file = opened.file;
@@ -102,19 +105,23 @@ class SqliteStore implements Store {
   }
 
   async *loadAll(nowMs: number): AsyncGenerator<readonly StoredClient[]> {
-    let afterClientId = '';
-    for (;;) {
-      const page = (await this.#ask({ kind: 'load', afterClientId, nowMs })) as LoadedPage;
-      const last = page.clients.at(-1);
-      if (last === undefined) return;
+    for (let afterKey = 0; ; ) {
+      const page = (await this.#ask({ kind: 'load', afterKey, nowMs })) as LoadedPage | undefined;
+      if (page === undefined) return;
       yield joinStoredClients(page.clients, page.certificates, page.broadcasts.map(readBroadcast));
-      afterClientId = last.clientId;
+      afterKey = page.lastKey;
     }
   }
 
   async backup(file: string): Promise<void> {
     if (this.#refusal !== undefined) throw this.#refusal;
-    await backUpDatabase(this.#file, resolve(file));
+    const backup = backUpDatabase(this.#file, resolve(file));
+    this.#backups.add(backup);
+    try {
+      await backup;
+    } finally {
+      this.#backups.delete(backup);
+    }
   }
 
   async probe(options: ProbeOptions): Promise<void> {
@@ -122,19 +129,23 @@ class SqliteStore implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const isClosed = this.#refusal !== undefined;
-    const closed = new StoreError('store_closed', 'Cannot use the store: it is closed');
-    await this.#writes.close(closed);
-    if (isClosed) return;
-    const closing = this.#ask({ kind: 'close' });
-    this.#refusal = closed;
-    await closing;
+    if (this.#refusal === undefined) {
+      this.#refusal = new StoreError('store_closed', 'Cannot use the store: it is closed.');
+      this.#closing = this.#finish(this.#refusal);
+    }
+    await this.#closing;
+  }
+
+  async #finish(refusal: StoreError): Promise<void> {
+    await Promise.allSettled([this.#writes.close(refusal), ...this.#backups]);
+    await this.#send({ kind: 'close' });
+    this.#isEnded = true;
     await this.#thread.terminate();
   }
 
   async #commit(operations: readonly WriteOperation[]): Promise<readonly Outcome[] | undefined> {
     this.#batch = Promise.withResolvers();
-    this.#send(encodeBatch(operations));
+    this.#thread.postMessage(encodeBatch(operations));
     const reply = await this.#batch.promise;
     if (reply === null) return undefined;
     if ('failed' in reply) throw new StoreError(reply.failed.code, reply.failed.message);
@@ -147,16 +158,15 @@ class SqliteStore implements Store {
   }
 
   #ask(question: WithoutId<Question>): Promise<unknown> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    return this.#refusal === undefined ? this.#send(question) : Promise.reject(this.#refusal);
+  }
+
+  #send(question: WithoutId<Question>): Promise<unknown> {
     const id = ++this.#lastQuestionId;
     const answer = Promise.withResolvers<unknown>();
     this.#questions.set(id, answer);
-    this.#send({ ...question, id });
+    this.#thread.postMessage({ ...question, id });
     return answer.promise;
-  }
-
-  #send(message: ToWorker): void {
-    this.#thread.postMessage(message);
   }
 
   #receive(message: BatchReply | Answer): void {
@@ -170,20 +180,21 @@ class SqliteStore implements Store {
     else answer?.resolve(message.value);
   }
 
-  /** The thread is gone: whatever waits for it will not be answered. After disposal this finds nothing to do. */
+  /** The thread is gone: whatever waits for it will not be answered. */
   #fail(cause: unknown): void {
-    if (this.#refusal === undefined) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#refusal = new StoreError(
-        'store_failed',
-        `The thread of the database ${this.#file} is gone: ${reason}. Start the relay again.`,
-        { cause },
-      );
-      this.#log.error({ err: this.#refusal }, 'store failed');
-    }
-    this.#writes.fail(this.#refusal);
-    this.#batch?.reject(this.#refusal);
-    for (const answer of this.#questions.values()) answer.reject(this.#refusal);
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const failure = new StoreError(
+      'store_failed',
+      `The thread of the database ${this.#file} is gone: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        'Start the relay again.',
+      { cause },
+    );
+    this.#refusal ??= failure;
+    this.#log.error({ err: failure }, 'store failed');
+    this.#writes.fail(failure);
+    this.#batch?.reject(failure);
+    for (const answer of this.#questions.values()) answer.reject(failure);
     this.#questions.clear();
   }
 }

@@ -27,7 +27,7 @@ function serve(file: string): void {
   const probe = database.prepare('SELECT count(*) FROM schema_migrations');
 
   const answer = (question: Question): unknown => {
-    if (question.kind === 'load') return loader.loadPage(question.afterClientId, question.nowMs);
+    if (question.kind === 'load') return loader.loadPage(question.afterKey, question.nowMs);
     return question.kind === 'probe' ? probe.get() : opened.close();
   };
 

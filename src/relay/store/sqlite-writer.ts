@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { extendedResultCode, resultCode } from './sqlite-database.ts';
+import { resultCode } from './sqlite-database.ts';
 import {
   type BatchReply,
   durability,
@@ -11,7 +11,6 @@ import {
 import type { CertificateAdditionResult, RegistrationResult } from './store.ts';
 
 const sqliteConstraint = 19;
-const sqliteConstraintForeignKey = 787;
 
 /**
  * Applies batches of writes, each in one transaction.
@@ -30,9 +29,9 @@ export class SqliteWriter {
   readonly #putBroadcast: StatementSync;
   readonly #deleteBroadcast: StatementSync;
   readonly #deleteExpired: StatementSync;
-  readonly #clientById: StatementSync;
+  readonly #clientKeyById: StatementSync;
   readonly #clientByEmail: StatementSync;
-  readonly #clientByFingerprint: StatementSync;
+  readonly #clientKeyByFingerprint: StatementSync;
   readonly #insertClient: StatementSync;
   readonly #insertCertificate: StatementSync;
   #isDisk: boolean | undefined;
@@ -42,25 +41,29 @@ export class SqliteWriter {
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
     this.#putBroadcast = database.prepare(`
-      INSERT INTO broadcasts (client_id, broadcast_id, port, addresses, observed_address, announce, visible_to, capabilities, ready_at_ms, expires_at_ms)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (client_id) DO UPDATE SET
+      INSERT INTO broadcasts (client_key, broadcast_id, port, addresses, observed_address, announce, visible_to, capabilities, ready_at_ms, expires_at_ms)
+      SELECT client_key, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM clients WHERE client_id = ?1
+      ON CONFLICT (client_key) DO UPDATE SET
         broadcast_id = excluded.broadcast_id, port = excluded.port, addresses = excluded.addresses,
         observed_address = excluded.observed_address, announce = excluded.announce,
         visible_to = excluded.visible_to, capabilities = excluded.capabilities,
         ready_at_ms = excluded.ready_at_ms, expires_at_ms = excluded.expires_at_ms`);
-    this.#deleteBroadcast = database.prepare('DELETE FROM broadcasts WHERE client_id = ?');
-    this.#deleteExpired = database.prepare(
-      'DELETE FROM broadcasts WHERE expires_at_ms <= ? RETURNING client_id AS clientId, broadcast_id AS broadcastId',
+    this.#deleteBroadcast = database.prepare(
+      'DELETE FROM broadcasts WHERE client_key = (SELECT client_key FROM clients WHERE client_id = ?)',
     );
-    this.#clientById = database.prepare('SELECT 1 FROM clients WHERE client_id = ?');
-    this.#clientByEmail = database.prepare('SELECT client_id FROM clients WHERE email = ?');
-    this.#clientByFingerprint = database.prepare('SELECT client_id FROM certificates WHERE fingerprint = ?');
+    this.#deleteExpired = database.prepare(`
+      DELETE FROM broadcasts WHERE expires_at_ms <= ?
+      RETURNING (SELECT client_id FROM clients WHERE clients.client_key = broadcasts.client_key) AS clientId, broadcast_id AS broadcastId`);
+    this.#clientKeyById = database.prepare('SELECT client_key FROM clients WHERE client_id = ?');
+    this.#clientByEmail = database.prepare('SELECT client_key, client_id FROM clients WHERE email = ?');
+    this.#clientKeyByFingerprint = database.prepare(
+      'SELECT client_key FROM certificates WHERE fingerprint = ?',
+    );
     this.#insertClient = database.prepare(
       'INSERT INTO clients (client_id, email, created_at_ms) VALUES (?, ?, ?)',
     );
     this.#insertCertificate = database.prepare(
-      'INSERT INTO certificates (fingerprint, client_id, pem, not_after_ms, added_at_ms) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO certificates (fingerprint, client_key, pem, not_after_ms, added_at_ms) VALUES (?, ?, ?, ?, ?)',
     );
   }
 
@@ -108,8 +111,8 @@ export class SqliteWriter {
   /** All fields are read before anything runs, so a statement that fails leaves the reader at the next operation. */
   #applyOperation(code: number, reader: FlatReader): unknown {
     switch (code) {
-      case operationCode.putBroadcast:
-        this.#putBroadcast.run(
+      case operationCode.putBroadcast: {
+        const { changes } = this.#putBroadcast.run(
           reader.string(),
           reader.string(),
           reader.number(),
@@ -121,7 +124,9 @@ export class SqliteWriter {
           reader.number(),
           reader.number(),
         );
+        if (changes === 0) throw new UnknownClientError();
         return undefined;
+      }
       case operationCode.deleteBroadcast:
         this.#deleteBroadcast.run(reader.string());
         return undefined;
@@ -157,11 +162,11 @@ export class SqliteWriter {
     notAfterMs: number,
     nowMs: number,
   ): RegistrationResult {
-    const emailOwner = this.#clientByEmail.get(email)?.['client_id'];
-    const certificateOwner = this.#clientByFingerprint.get(fingerprint)?.['client_id'];
+    const emailOwner = this.#clientByEmail.get(email);
+    const certificateOwner = this.#clientKeyByFingerprint.get(fingerprint);
     if (emailOwner !== undefined) {
-      return emailOwner === certificateOwner
-        ? { kind: 'already', clientId: String(emailOwner) }
+      return emailOwner['client_key'] === certificateOwner?.['client_key']
+        ? { kind: 'already', clientId: String(emailOwner['client_id']) }
         : { kind: 'email-taken' };
     }
     if (certificateOwner !== undefined) return { kind: 'certificate-taken' };
@@ -169,8 +174,8 @@ export class SqliteWriter {
     // Two statements, kept or undone together: other operations of the batch go on when these fail.
     this.#database.exec('SAVEPOINT registration');
     try {
-      this.#insertClient.run(clientId, email, nowMs);
-      this.#insertCertificate.run(fingerprint, clientId, pem, notAfterMs, nowMs);
+      const { lastInsertRowid: clientKey } = this.#insertClient.run(clientId, email, nowMs);
+      this.#insertCertificate.run(fingerprint, clientKey, pem, notAfterMs, nowMs);
       this.#database.exec('RELEASE registration');
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK TO registration; RELEASE registration');
@@ -186,10 +191,11 @@ export class SqliteWriter {
     notAfterMs: number,
     nowMs: number,
   ): CertificateAdditionResult {
-    if (this.#clientById.get(clientId) === undefined) throw new UnknownClientError();
-    const owner = this.#clientByFingerprint.get(fingerprint)?.['client_id'];
-    if (owner !== undefined) return owner === clientId ? { kind: 'added' } : { kind: 'certificate-taken' };
-    this.#insertCertificate.run(fingerprint, clientId, pem, notAfterMs, nowMs);
+    const clientKey = this.#clientKeyById.get(clientId)?.['client_key'];
+    if (clientKey === undefined) throw new UnknownClientError();
+    const ownerKey = this.#clientKeyByFingerprint.get(fingerprint)?.['client_key'];
+    if (ownerKey !== undefined) return { kind: ownerKey === clientKey ? 'added' : 'certificate-taken' };
+    this.#insertCertificate.run(fingerprint, clientKey, pem, notAfterMs, nowMs);
     return { kind: 'added' };
   }
 }
@@ -226,7 +232,7 @@ class FlatReader {
 }
 
 function describeFailure(error: unknown): WorkerError {
-  if (error instanceof UnknownClientError || extendedResultCode(error) === sqliteConstraintForeignKey) {
+  if (error instanceof UnknownClientError) {
     return {
       code: 'store_unknown_client',
       message: 'Cannot write to the database: there is no client with this id',

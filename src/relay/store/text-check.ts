@@ -11,6 +11,7 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 export function checkBroadcast(broadcast: BroadcastRecord): void {
   checkId('clientId', broadcast.clientId);
   checkId('broadcastId', broadcast.broadcastId);
+  checkText('announce', broadcast.announce);
   checkText('observedAddress', broadcast.observedAddress);
   for (const address of broadcast.addresses) checkText('addresses', address);
   for (const email of broadcast.visibleTo) checkText('visibleTo', email);

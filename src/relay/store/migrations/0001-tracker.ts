@@ -14,22 +14,24 @@ export const tracker: Migration = {
   name: 'tracker',
   sqlite: `
     CREATE TABLE clients (
-      client_id TEXT NOT NULL PRIMARY KEY,
+      client_key INTEGER PRIMARY KEY,
+      client_id TEXT NOT NULL UNIQUE,
       email TEXT NOT NULL UNIQUE,
       created_at_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
 
     CREATE TABLE certificates (
-      fingerprint TEXT NOT NULL PRIMARY KEY,
-      client_id TEXT NOT NULL REFERENCES clients (client_id) ON DELETE CASCADE,
+      certificate_key INTEGER PRIMARY KEY,
+      fingerprint TEXT NOT NULL UNIQUE,
+      client_key INTEGER NOT NULL REFERENCES clients (client_key) ON DELETE CASCADE,
       pem TEXT NOT NULL,
       not_after_ms INTEGER NOT NULL,
       added_at_ms INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX certificates_by_client ON certificates (client_id);
+    CREATE INDEX certificates_by_client ON certificates (client_key);
 
     CREATE TABLE broadcasts (
-      client_id TEXT NOT NULL PRIMARY KEY REFERENCES clients (client_id) ON DELETE CASCADE,
+      client_key INTEGER PRIMARY KEY REFERENCES clients (client_key) ON DELETE CASCADE,
       broadcast_id TEXT NOT NULL,
       port INTEGER NOT NULL,
       addresses TEXT NOT NULL,
@@ -39,7 +41,7 @@ export const tracker: Migration = {
       capabilities TEXT NOT NULL,
       ready_at_ms INTEGER NOT NULL,
       expires_at_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
   `,
   postgres: `
     CREATE TABLE clients (
