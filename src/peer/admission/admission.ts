@@ -9,21 +9,18 @@ import type { Email } from '../../wire/email.ts';
 import type { Policy } from '../../wire/settings.ts';
 import type { Registrations } from './registrations.ts';
 
-/** What the house remembers of a friend's identity. */
-export interface PinnedFriend {
-  readonly fingerprint: string;
-  readonly publicKeyHash: string;
-}
-
 export interface AdmissionOptions {
   /** The house's own certificate: its owner's interface may come in, from this machine only. */
   readonly ownPublicKeyHash: string;
   readonly policy: () => Policy;
-  readonly friend: (email: Email) => PinnedFriend | undefined;
+  /** Whether the certificate is a friend's: the pinned one, or a renewed one for the same key. */
+  readonly isFriend: (claims: CertificateClaims) => boolean;
+  /** Whether a friend goes by this e-mail, whoever comes under it now. */
+  readonly isFriendsEmail: (email: Email) => boolean;
   readonly registrations: Registrations;
   /** Called for somebody who is who they say and is not admitted: the owner may want to know. */
   readonly onKnock: (claims: CertificateClaims, address: string) => void;
-  /** Called when somebody comes under a friend's name with another key. */
+  /** Called when somebody comes under a friend's e-mail with another key for which the relay vouches. */
   readonly onChangedIdentity: (claims: CertificateClaims, address: string) => void;
   readonly nowMs?: () => number;
 }
@@ -64,19 +61,8 @@ export class Admission {
       return isLoopback(address)
         ? { kind: 'admitted', claims, isFriend: true }
         : refused(403, 'this is your own certificate: visit your house from its own machine');
-    const friend = this.#options.friend(claims.email);
-    if (friend !== undefined) return this.#decideFriend(friend, claims, address);
+    if (this.#options.isFriend(claims)) return { kind: 'admitted', claims, isFriend: true };
     return this.#decideStranger(claims, address);
-  }
-
-  #decideFriend(friend: PinnedFriend, claims: CertificateClaims, address: string): Decision {
-    if (friend.fingerprint === claims.fingerprint || friend.publicKeyHash === claims.publicKeyHash)
-      return { kind: 'admitted', claims, isFriend: true };
-    this.#options.onChangedIdentity(claims, address);
-    return refused(
-      403,
-      'this house knows another key under your e-mail: its owner has to confirm the change',
-    );
   }
 
   async #decideStranger(claims: CertificateClaims, address: string): Promise<Decision> {
@@ -85,6 +71,14 @@ export class Admission {
       return refused(503, 'the relay cannot be asked who you are right now, so only friends get in');
     if (registered === 'busy') return refused(503, 'too many visitors are being checked, try again shortly');
     if (registered === 'no') return refused(403, 'this certificate is not registered at the relay');
+    if (this.#options.isFriendsEmail(claims.email)) {
+      // Only now: whoever makes up a certificate with a friend's e-mail must not be able to raise this alarm.
+      this.#options.onChangedIdentity(claims, address);
+      return refused(
+        403,
+        'this house knows another key under your e-mail: its owner has to confirm the change',
+      );
+    }
     const policy = this.#options.policy();
     if (policy === 'registered' || (policy !== 'friends' && policy.includes(claims.email)))
       return { kind: 'admitted', claims, isFriend: false };
