@@ -13,21 +13,29 @@ import { StoreError } from './store-error.ts';
  * The copy is made under a temporary name beside `target`, flushed, and only then given its name, which never replaces
  * a file.
  *
- * @throws StoreError `store_backup_refused` when `target` exists or `file` does not
+ * @throws StoreError `store_backup_refused` when `target` exists or cannot be made, or `file` does not exist
  */
 export async function backUpDatabase(file: string, target: string): Promise<void> {
   if (existsSync(target)) throw refuseToReplace(target);
   const temporaryFile = join(dirname(target), `.${basename(target)}.${randomUUID()}.partial`);
   await using cleanup = new AsyncDisposableStack();
-  // Empty and private before SQLite fills it.
-  await (await open(temporaryFile, 'wx', privateFileMode)).close();
   cleanup.defer(() => rm(temporaryFile, { force: true }));
+  await makeEmptyFile(temporaryFile, target);
 
   const thread = startSqliteThread({ kind: 'back-up', file, emptyFile: temporaryFile });
   await firstMessage(thread);
   await flush(temporaryFile);
   await giveName(temporaryFile, target);
   await flushFolder(dirname(target));
+}
+
+/** Made before SQLite fills it, because SQLite would let others read it. */
+async function makeEmptyFile(temporaryFile: string, target: string): Promise<void> {
+  try {
+    await (await open(temporaryFile, 'wx', privateFileMode)).close();
+  } catch (cause) {
+    throw new StoreError('store_backup_refused', `Cannot back up to ${target}: ${String(cause)}`, { cause });
+  }
 }
 
 async function flush(path: string): Promise<void> {

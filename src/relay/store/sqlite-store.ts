@@ -40,8 +40,11 @@ export interface SqliteStoreOptions {
  *
  * @throws StoreError `store_locked`, `store_schema_newer`, or `store_unavailable` when it cannot be read or written
  */
-export async function openSqliteStore({ file, log }: SqliteStoreOptions): Promise<Store> {
-  const thread = startSqliteThread({ kind: 'serve', file: resolve(file) });
+export async function openSqliteStore(
+  { file, log }: SqliteStoreOptions,
+  startThread = startSqliteThread,
+): Promise<Store> {
+  const thread = startThread({ kind: 'serve', file: resolve(file) });
   const message = await firstMessage(thread);
   if (message !== null && 'opened' in message) {
     return new SqliteStore({ file: resolve(file), log, thread, schemaVersion: message.opened.schemaVersion });
