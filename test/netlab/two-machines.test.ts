@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { z } from 'zod';
 import {
   jsonLines,
   listening,
@@ -116,6 +117,34 @@ async function download(
   return { sha256: createHash('sha256').update(content).digest('hex'), done: events.at(-1) };
 }
 
+const StatusLineSchema = z.object({ house: z.object({ port: z.number() }) });
+
+async function housePortOf(person: Person): Promise<number> {
+  return StatusLineSchema.parse((await jsonLines(['status'], by(person)))[0]).house.port;
+}
+
+/** A certificate that no relay knows, as curl takes it. */
+async function makeStranger(host: Host, folder: string): Promise<string[]> {
+  const [key, certificate] = [join(folder, 'eve.key'), join(folder, 'eve.crt')];
+  const files = ['-keyout', key, '-out', certificate];
+  await host.run(
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=eve@example.com',
+    ...files,
+  );
+  return ['--cert', certificate, '--key', key];
+}
+
+function statusOf(host: Host, url: string, certificate: readonly string[] = []): Promise<string> {
+  return host.run('curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}', ...certificate, url);
+}
+
 describe('two machines that have never met', { timeout: 180_000 }, () => {
   test('find each other through the relay, visit by a local address, browse and download (C9, policy registered)', async () => {
     await using village = await Village.found();
@@ -193,33 +222,14 @@ describe('two machines that have never met', { timeout: 180_000 }, () => {
     await using village = await Village.found();
     await village.startRelay();
     const anna = await village.move('anna', annaAddresses, '--policy', 'registered');
-    const port = (await jsonLines(['status'], by(anna)))[0]?.['house'];
-    const { port: housePort } = port as { port: number };
+    const housePort = await housePortOf(anna);
     const eve = await village.lab.addHost('eve', { addresses: ['192.168.77.66/24', '203.0.113.66/24'] });
-    const [key, certificate] = [join(village.folder, 'eve.key'), join(village.folder, 'eve.crt')];
-    await eve.run(
-      ...([
-        'openssl',
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-days',
-        '2',
-      ] as const),
-      ...['-subj', '/CN=eve@example.com', '-keyout', key, '-out', certificate],
-    );
-    const statusOf = (url: string, ...more: string[]): Promise<string> =>
-      eve.run('curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}', ...more, url);
-    const shown = ['--cert', certificate, '--key', key];
-    assert.equal(await statusOf('https://203.0.113.1:3000/api/relay/broadcast/list', ...shown), '401');
+    const shown = await makeStranger(eve, village.folder);
+    assert.equal(await statusOf(eve, 'https://203.0.113.1:3000/api/relay/broadcast/list', shown), '401');
     for (const path of ['/api/files', '/download/film.mkv', '/health', '/archive?format=tar', '/..%2f']) {
       const url = `https://192.168.77.2:${housePort}${path}`;
-      assert.equal(await statusOf(url), '401', `${path} without a certificate`);
-      assert.equal(await statusOf(url, ...shown), '403', `${path} with one that the relay does not know`);
+      assert.equal(await statusOf(eve, url), '401', `${path} without a certificate`);
+      assert.equal(await statusOf(eve, url, shown), '403', `${path} with one that the relay does not know`);
     }
     assert.deepEqual(
       await jsonLines(['friends', 'requests'], by(anna)),
@@ -250,37 +260,8 @@ describe('two machines that have never met', { timeout: 180_000 }, () => {
     assert.equal((await peerOf(ben, anna.email))?.['status'], 'online');
 
     const eve = await village.lab.addHost('eve', { addresses: ['192.168.77.66/24'] });
-    const { port } = (await jsonLines(['status'], by(anna)))[0]?.['house'] as { port: number };
-    const [key, certificate] = [join(village.folder, 'eve.key'), join(village.folder, 'eve.crt')];
-    await eve.run(
-      'openssl',
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-subj',
-      '/CN=eve@example.com',
-      '-keyout',
-      key,
-      '-out',
-      certificate,
-    );
-    const answer = await eve.run(
-      ...([
-        'curl',
-        '-sk',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        '--cert',
-        certificate,
-        '--key',
-        key,
-      ] as const),
-      `https://192.168.77.2:${port}/api/files`,
-    );
+    const url = `https://192.168.77.2:${await housePortOf(anna)}/api/files`;
+    const answer = await statusOf(eve, url, await makeStranger(eve, village.folder));
     assert.equal(answer, '503', 'whom the relay cannot be asked about waits outside');
   });
 

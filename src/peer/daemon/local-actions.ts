@@ -78,8 +78,8 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
       const client = await connect(email, signal);
       try {
         const download = await client.openDownload(path, { signal });
-        download.body.once('close', () => client[Symbol.dispose]());
-        return { body: download.body, via: client.via, size: download.size };
+        download.stream.once('close', () => client[Symbol.dispose]());
+        return { body: download.stream, via: client.via, size: download.size };
       } catch (error) {
         client[Symbol.dispose]();
         throw error;
