@@ -57,6 +57,7 @@ function describe(parts: KeyAndCertificate, origin: string): ServerCertificate {
   return {
     ...parts,
     fingerprint: fingerprintOf(certificate),
-    isSelfSigned: certificate.checkIssued(certificate),
+    // `checkIssued` says no here: it wants the right to sign certificates, which an end entity has not.
+    isSelfSigned: certificate.verify(certificate.publicKey),
   };
 }
