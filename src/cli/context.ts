@@ -4,12 +4,19 @@ import { CommandError } from './command-error.ts';
 import { exitCodes } from './exit-code.ts';
 import { Output } from './output.ts';
 
+/** Where a command reads: the terminal, a pipe, or a test's stream. */
+export interface TerminalInput extends Readable {
+  readonly isTTY?: boolean;
+  /** There on a terminal: hands over each key instead of whole lines, and shows nothing. */
+  setRawMode?(isRaw: boolean): unknown;
+}
+
 /** What a command may know of its surroundings, handed in so that tests give their own. */
 export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv;
   readonly currentDirectory: string;
   readonly folders: DataFolders;
-  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdin: TerminalInput;
   readonly output: Output;
   /** Aborts at Ctrl-C, with a {@link CommandError} of code `interrupted` as reason. */
   readonly interrupted: AbortSignal;

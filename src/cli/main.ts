@@ -19,7 +19,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Runs one command to its end. @returns its exit code; every error has been told by then. */
 export async function run(argv: readonly string[], context: CommandContext): Promise<number> {
   const { output } = context;
-  output.useJson(argv.includes('--json') && !argv.includes('--'));
+  const end = argv.indexOf('--');
+  output.useJson(argv.slice(0, end === -1 ? undefined : end).includes('--json'));
   try {
     const program = await createProgram(argv, context);
     await program.parseAsync([...argv], { from: 'user' });

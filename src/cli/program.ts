@@ -18,13 +18,8 @@ unreachable, 5 refused, 6 identity changed, 130 interrupted.`;
 /**
  * The command tree. Of the verbs only the one that `argv` names is loaded, so that a small command does not pay
  * for all others; the rest stand there by name and summary.
- *
- * @param argv `all` loads every verb.
  */
-export async function createProgram(
-  argv: readonly string[] | 'all',
-  context: CommandContext,
-): Promise<Command> {
+export async function createProgram(argv: readonly string[], context: CommandContext): Promise<Command> {
   const { output } = context;
   const program = new Command('flashback')
     .description(
@@ -46,10 +41,12 @@ export async function createProgram(
       getErrHasColors: () => false,
     })
     .addHelpText('after', examples);
-  const wanted = argv === 'all' ? argv : argv.find((word) => !word.startsWith('-') && word !== 'help');
+  const [wanted, next] = argv.filter((word) => !word.startsWith('-') && word !== 'help');
+  // A completion script knows every verb.
+  const isAllWanted = wanted === 'completion' && (next === 'bash' || next === 'zsh' || next === 'fish');
   for (const verb of verbs) {
     const command = program.command(verb.name).description(verb.summary).helpGroup(verb.group);
-    if (wanted !== 'all' && wanted !== verb.name) continue;
+    if (!isAllWanted && wanted !== verb.name) continue;
     const declare = await verb.load();
     declare(command, context);
   }

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
+import type { Command } from 'commander';
+import { printable } from '../../util/printable.ts';
+import { localApiPaths } from '../../wire/local-api.ts';
+import { CommandError, usageError } from '../command-error.ts';
+import type { CommandContext } from '../context.ts';
+import { DaemonClient } from '../daemon-client.ts';
+import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-target.ts';
+
+export function declareCat(command: Command, context: CommandContext): void {
+  command
+    .argument('<place>', 'whose house and which file: anna@example.com:/notes.txt')
+    .addHelpText(
+      'after',
+      `
+On a terminal, control characters are shown as \\u{..}, and what is not text is refused; a pipe gets the bytes as
+they are. Bytes are not verified on the way: use get for what must be right.
+
+Example:
+  flashback cat anna@example.com:/notes.txt | less`,
+    )
+    .action((place: string) => show(parseHouseTarget(place), context));
+}
+
+async function show(target: HouseTarget, context: CommandContext): Promise<void> {
+  const { output, interrupted } = context;
+  if (target.path === '')
+    throw usageError(`${formatHouseTarget(target)} is a whole house`, 'Name a file in it');
+  const daemon = await DaemonClient.open(context);
+  const response = await daemon.bytes({
+    path: localApiPaths.content,
+    query: { peer: target.peer, path: target.path },
+  });
+  const asText = output.isTerminal ? new TerminalText() : undefined;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      const shown = asText === undefined ? chunk : asText.push(chunk);
+      if (!output.stdout.write(shown)) await once(output.stdout, 'drain', { signal: interrupted });
+    }
+    requireComplete(response);
+    if (asText !== undefined) output.stdout.write(asText.end());
+  } catch (cause) {
+    response.destroy();
+    if (interrupted.aborted) throw interrupted.reason;
+    if (cause instanceof CommandError) throw cause;
+    throw new CommandError('failed', `${formatHouseTarget(target)} broke off in the middle`, { cause });
+  }
+}
+
+function requireComplete(response: IncomingMessage): void {
+  if (!response.complete) throw new Error('the answer ended early');
+}
+
+/** Another person's bytes as text that cannot move the cursor, set the title or hide itself. */
+class TerminalText {
+  readonly #decoder = new StringDecoder('utf8');
+
+  /** @throws {CommandError} for bytes that are no text. */
+  push(chunk: Buffer): string {
+    if (chunk.includes(0))
+      throw new CommandError('failed', 'This is not text, and would garble the terminal', {
+        advice: 'Download it with get, or send the output somewhere: … > file',
+      });
+    return printableLines(this.#decoder.write(chunk));
+  }
+
+  end(): string {
+    return printableLines(this.#decoder.end());
+  }
+}
+
+/** {@link printable}, but for line feeds and tabs, and the carriage return of a Windows line. */
+export function printableLines(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .split(/([\n\t])/)
+    .map((part) => (part === '\n' || part === '\t' ? part : printable(part)))
+    .join('');
+}
