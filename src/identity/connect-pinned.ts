@@ -33,8 +33,11 @@ export interface PinnedConnectOptions {
 export class PeerMismatchError extends Error {
   readonly code = 'identity_mismatch';
   readonly presented: Fingerprint | undefined;
+  /** What it showed, for telling a changed key from somebody else's machine. Its holder proved the key, not the name. */
+  readonly certificate: X509Certificate | undefined;
 
-  constructor(host: string, port: number, presented: Fingerprint | undefined) {
+  constructor(host: string, port: number, certificate: X509Certificate | undefined) {
+    const presented = certificate === undefined ? undefined : fingerprintOf(certificate);
     super(
       presented === undefined
         ? `Cannot trust ${host}:${port}: it showed no certificate`
@@ -42,6 +45,7 @@ export class PeerMismatchError extends Error {
     );
     this.name = 'PeerMismatchError';
     this.presented = presented;
+    this.certificate = certificate;
   }
 }
 
@@ -83,7 +87,16 @@ export function connectPinned(options: PinnedConnectOptions): Promise<TLSSocket>
     };
     const onClose = (): void =>
       settle(new Error(`Connection to ${options.host}:${options.port} closed before it was secure`));
-    const onSecure = (): void => settle(findMismatch(socket, options));
+    const onSecure = (): void => {
+      let mismatch: unknown;
+      try {
+        mismatch = findMismatch(socket, options);
+      } catch (error) {
+        // A certificate that cannot be read must end this connection, not the process.
+        mismatch = error;
+      }
+      settle(mismatch);
+    };
     socket.on('error', onError);
     socket.on('close', onClose);
     socket.on('secureConnect', onSecure);
@@ -116,7 +129,7 @@ function findMismatch(socket: TLSSocket, options: PinnedConnectOptions): Error |
   const presented = fingerprintOf(certificate);
   if (expected.fingerprints.includes(presented)) return undefined;
   if (expected.publicKeyHashes?.includes(publicKeyHashOf(certificate)) === true) return undefined;
-  return new PeerMismatchError(host, port, presented);
+  return new PeerMismatchError(host, port, certificate);
 }
 
 /** The certificate the other end showed, parsed once; undefined when it showed none. */

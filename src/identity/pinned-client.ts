@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
-import type { Duplex } from 'node:stream';
+import { addAbortSignal, type Duplex } from 'node:stream';
 import { linkAbort } from '../util/deadline.ts';
 import { bracketed } from '../wire/ip-address.ts';
 import { connectPinned, type PinnedConnectOptions } from './connect-pinned.ts';
@@ -46,7 +46,11 @@ export class PinnedClient implements Disposable {
     const { method, path, headers, body, signal, headTimeoutMs = headTimeoutMsDefault } = options;
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
-      const requestOptions: RequestOptions = {
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      const outgoing = request({
         agent: this.#agent,
         method,
         path,
@@ -60,20 +64,30 @@ export class PinnedClient implements Disposable {
           }),
           ...headers,
         },
-        ...(signal !== undefined && { signal }),
+      });
+      // A destroyed request says so only once it has a connection, which may take its whole timeout to fail.
+      const giveUp = (reason: unknown): void => {
+        settle();
+        outgoing.destroy();
+        reject(reason);
       };
-      const outgoing = request(requestOptions);
+      const onAbort = (): void => giveUp(signal?.reason);
       const timer = setTimeout(
-        () =>
-          outgoing.destroy(new Error(`${method} to ${host}:${port}: no answer within ${headTimeoutMs} ms`)),
+        () => giveUp(new Error(`${method} to ${host}:${port}: no answer within ${headTimeoutMs} ms`)),
         headTimeoutMs,
       );
-      outgoing.on('response', (response) => {
+      const settle = (): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      outgoing.on('response', (response) => {
+        settle();
+        if (signal !== undefined) addAbortSignal(signal, response);
         resolve(response);
       });
       outgoing.on('error', (error) => {
-        clearTimeout(timer);
+        settle();
         reject(error);
       });
       outgoing.end(body);
@@ -87,6 +101,8 @@ export class PinnedClient implements Disposable {
 
 class PinnedAgent extends Agent {
   readonly #pinned: PinnedClientOptions;
+  /** Ends connections that are still being made when the agent is destroyed; Node's agent knows only finished ones. */
+  readonly #lifetime = new AbortController();
   #firstSocket: Duplex | undefined;
 
   constructor(options: PinnedClientOptions) {
@@ -108,7 +124,7 @@ class PinnedAgent extends Agent {
     this.#firstSocket = undefined;
     if (first !== undefined && !first.destroyed) return first;
     const { connectTimeoutMs = connectTimeoutMsDefault, ...connectOptions } = this.#pinned;
-    const link = linkAbort();
+    const link = linkAbort(this.#lifetime.signal);
     const timer = setTimeout(
       () =>
         link.abort(
@@ -132,6 +148,7 @@ class PinnedAgent extends Agent {
   }
 
   override destroy(): void {
+    this.#lifetime.abort(new Error('the client was closed'));
     this.#firstSocket?.destroy();
     super.destroy();
   }

@@ -19,8 +19,7 @@ export const migrations: readonly string[] = [
     changed_fingerprint TEXT,
     changed_at_ms INTEGER
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX known_peers_friends ON known_peers (email) WHERE friend_since_ms IS NOT NULL;
-  CREATE INDEX known_peers_by_use ON known_peers (used_at_ms) WHERE friend_since_ms IS NULL;
+  CREATE INDEX known_peers_by_use ON known_peers (friend_since_ms, used_at_ms);
 
   -- Visitors whom the policy did not admit, one row a key: two keys under one e-mail are two visitors.
   CREATE TABLE requests (
