@@ -30,11 +30,13 @@ export class TokenBuckets {
   take(key: string, nowMs: number): number {
     const { burst, perSecond, keysMax } = this.#options;
     let bucket = this.#bucketByKey.get(key);
-    if (bucket === undefined) {
+    // Put back at the end: the map's order is the order of use.
+    if (bucket !== undefined) this.#bucketByKey.delete(key);
+    else {
       if (this.#bucketByKey.size >= keysMax) this.#forgetOldest();
       bucket = { tokens: burst, updatedMs: nowMs };
-      this.#bucketByKey.set(key, bucket);
     }
+    this.#bucketByKey.set(key, bucket);
     return takeFrom(bucket, burst, perSecond, nowMs);
   }
 
@@ -77,14 +79,18 @@ export class TokenBucket {
   }
 }
 
+/** Many small sums stray this far at most: whoever waited as long as they were told must find their token. */
+const roundingTokens = 1e-9;
+
 function takeFrom(bucket: Bucket, burst: number, perSecond: number, nowMs: number, tokens = 1): number {
   // A clock that was set back gives nothing and takes nothing.
   const elapsedMs = Math.max(0, nowMs - bucket.updatedMs);
   bucket.tokens = Math.min(burst, bucket.tokens + (elapsedMs / 1000) * perSecond);
   bucket.updatedMs = nowMs;
-  if (bucket.tokens >= tokens) {
-    bucket.tokens -= tokens;
+  const missing = tokens - bucket.tokens;
+  if (missing <= roundingTokens) {
+    bucket.tokens = Math.max(0, bucket.tokens - tokens);
     return 0;
   }
-  return Math.ceil(((tokens - bucket.tokens) / perSecond) * 1000);
+  return Math.ceil(((missing - roundingTokens) / perSecond) * 1000);
 }
