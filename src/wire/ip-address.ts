@@ -25,21 +25,49 @@ export type IpAddress = string;
  */
 export function parseIpAddress(text: string): IpAddress | undefined {
   if (text.length > ipLiteralCharactersMax) return undefined;
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return hasLeadingZero(text) ? undefined : text;
-  if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
+  if (isIpv4(text)) return text;
+  const groups = withoutDottedTail(text);
+  if (groups === undefined || groups.includes('%') || !ipaddr.IPv6.isValid(groups)) return undefined;
+  const address = ipaddr.IPv6.parse(groups);
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+}
+
+/**
+ * The network that an address is counted by, where something is limited by address: an IPv4 address itself, of IPv6 the
+ * /64, the smallest network that one customer is given (RFC 6177).
+ *
+ * @param address as a socket tells it; what is no IP literal is its own network.
+ */
+export function networkOf(address: string): string {
+  const canonical = parseIpAddress(address.replace(/%.*$/, ''));
+  if (canonical === undefined) return address;
+  if (!canonical.includes(':')) return canonical;
+  const groups = ipaddr.IPv6.parse(canonical).parts.slice(0, 4);
+  return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
 }
 
 /** The longest IPv6 literal: eight groups of four, the last two as dotted IPv4. */
 const ipLiteralCharactersMax = 45;
 
-/** `010.0.0.1` is 8.0.0.1 to some parsers and 10.0.0.1 to others. */
-function hasLeadingZero(ipv4: string): boolean {
-  return /(?:^|\.)0\d/.test(ipv4);
+/** Four decimal parts without leading zeros: `010.0.0.1` is 8.0.0.1 to some parsers and 10.0.0.1 to others. */
+function isIpv4(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) && !/(?:^|\.)0\d/.test(text);
 }
 
-/** Undefined for what no peer can be reached at: unspecified, multicast, broadcast, reserved. Loopback is `other`. */
+/**
+ * `64:ff9b::1.2.3.4` in groups only (RFC 4291 §2.2): ipaddr.js takes octal and hexadecimal parts there, and reads
+ * `::1.2.3.4` as the IPv4-mapped address. Undefined when the dotted part is no plain IPv4 address.
+ */
+function withoutDottedTail(text: string): string | undefined {
+  if (!text.includes('.')) return text;
+  const tailAt = text.lastIndexOf(':') + 1;
+  const tail = text.slice(tailAt);
+  if (tailAt === 0 || !isIpv4(tail)) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0] = tail.split('.').map(Number);
+  return `${text.slice(0, tailAt)}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+}
+
+/** Undefined for what no peer can be reached at: unspecified, multicast, broadcast. */
 export function addressKind(address: IpAddress): AddressKind | 'loopback' | undefined {
   if (address.includes(':')) {
     switch (ipaddr.IPv6.parse(address).range()) {
@@ -79,12 +107,11 @@ export function bracketed(address: IpAddress): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-export const IpAddressSchema = z.string().transform((text, context): IpAddress => {
+const notAnIpLiteral = 'is not an IP literal (host names and zone ids are refused)';
+
+export const IpAddressSchema = z.string({ error: notAnIpLiteral }).transform((text, context): IpAddress => {
   const address = parseIpAddress(text);
   if (address !== undefined) return address;
-  context.addIssue({
-    code: 'custom',
-    message: 'is not an IP literal (host names and zone ids are refused)',
-  });
+  context.addIssue({ code: 'custom', message: notAnIpLiteral });
   return z.NEVER;
 });
