@@ -26,9 +26,8 @@ export function parseRelayUrl(text: string): RelayUrl {
     throw new TypeError('Relay URL must not hold a user name or password');
   if (url.pathname !== '/' || url.search !== '')
     throw new TypeError(`Relay URL "${text}" must not have a path or a query`);
-  // The URL parser drops :443, the default of https.
-  const isPortWritten = /^https:\/\/[^/?#]*:\d+/i.test(text);
-  const port = url.port !== '' ? Number(url.port) : isPortWritten ? 443 : relayPortDefault;
+  const port = portOf(url, text);
+  if (port === 0) throw new TypeError(`Relay URL "${text}" has port 0: a relay has a port from 1 to 65535`);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const base = { origin: `https://${url.hostname}:${port}`, host, port };
   if (url.hash === '') return base;
@@ -36,6 +35,13 @@ export function parseRelayUrl(text: string): RelayUrl {
   if (pin?.[1] === undefined)
     throw new TypeError(`Relay URL "${text}" has a fragment that is not #sha256= and 64 hex digits`);
   return { ...base, fingerprint: pin[1].toLowerCase() };
+}
+
+/** The URL parser drops :443, the default of https, and so a written 443 shows only to another scheme's eyes. */
+function portOf(url: URL, text: string): number {
+  if (url.port !== '') return Number(url.port);
+  const isWritten = new URL(text.trim().replace(/^https/i, 'http')).port === '443';
+  return isWritten ? 443 : relayPortDefault;
 }
 
 export function formatRelayUrl(origin: string, fingerprint?: string): string {
