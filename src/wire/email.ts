@@ -12,7 +12,7 @@ const localPartCharactersMax = 64;
  */
 export type Email = string;
 
-// RFC 5322 dot-atom @ host name with at least one dot-free label; quoted local parts and address literals are refused.
+// RFC 5322 dot-atom @ host name (one label is enough: `me@nas`); quoted local parts and address literals are refused.
 const emailPattern =
   /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
@@ -29,9 +29,11 @@ export function parseEmail(text: string): { email: Email } | { problem: string }
   return { email };
 }
 
-export const EmailSchema = z.string({ error: 'email must be a string' }).transform((text, context): Email => {
-  const parsed = parseEmail(text);
-  if ('email' in parsed) return parsed.email;
-  context.addIssue({ code: 'custom', message: parsed.problem });
-  return z.NEVER;
-});
+export const EmailSchema = z
+  .string({ error: (issue) => (issue.input === undefined ? 'email is missing' : 'email must be a string') })
+  .transform((text, context): Email => {
+    const parsed = parseEmail(text);
+    if ('email' in parsed) return parsed.email;
+    context.addIssue({ code: 'custom', message: parsed.problem });
+    return z.NEVER;
+  });

@@ -34,7 +34,12 @@ export const ErrorBodySchema = z.object({ error: z.string() });
 export const RegisterRequestSchema = z.object({
   email: EmailSchema,
   certificate: z
-    .string({ error: 'certificate must be a string holding a PEM certificate' })
+    .string({
+      error: ({ input }) =>
+        input === undefined
+          ? 'certificate is missing'
+          : 'certificate must be a string holding a PEM certificate',
+    })
     .min(1, 'certificate is empty')
     .max(certificatePemCharactersMax, `certificate is longer than ${certificatePemCharactersMax} characters`),
 });
@@ -46,18 +51,28 @@ export const AnnounceSchema = z.enum(['all', 'friends', 'none'], {
 });
 export type Announce = z.infer<typeof AnnounceSchema>;
 
+const portProblem = 'port must be an integer from 1 to 65535';
 export const PortSchema = z
-  .int({ error: 'port must be an integer from 1 to 65535' })
-  .min(1, 'port must be an integer from 1 to 65535')
-  .max(65_535, 'port must be an integer from 1 to 65535');
+  .int({ error: ({ input }) => (input === undefined ? 'port is missing' : portProblem) })
+  .min(1, portProblem)
+  .max(65_535, portProblem);
+
+const capabilityProblem = `must be 1 to ${capabilityCharactersMax} printable ASCII characters`;
+/** The name of a feature; ASCII, so that every store can keep it and every log can show it. */
+export const CapabilitySchema = z
+  .string({ error: capabilityProblem })
+  .regex(/^[\x21-\x7e]{1,64}$/, capabilityProblem);
 
 export const ReadyRequestSchema = z.object({
   port: PortSchema,
   addresses: z
-    .array(IpAddressSchema, { error: 'addresses must be an array of IP literals' })
+    .array(IpAddressSchema, {
+      error: ({ input }) =>
+        input === undefined ? 'addresses is missing' : 'addresses must be an array of IP literals',
+    })
     .max(broadcastAddressesMax, `addresses holds more than ${broadcastAddressesMax} entries`),
   capabilities: z
-    .array(z.string().min(1).max(capabilityCharactersMax), {
+    .array(CapabilitySchema, {
       error: 'capabilities must be an array of strings',
     })
     .max(broadcastCapabilitiesMax, `capabilities holds more than ${broadcastCapabilitiesMax} entries`)
