@@ -11,5 +11,7 @@ export function describeIssues(error: z.ZodError): string {
       ? issue.message
       : `${path} ${issue.message}`;
   });
+  const untold = error.issues.length - sentences.length;
+  if (untold > 0) sentences.push(`and ${untold} more`);
   return [...new Set(sentences)].join('; ');
 }
