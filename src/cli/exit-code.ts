@@ -30,16 +30,16 @@ const exitCodeByFailure: Readonly<Record<FailureCode, ExitCode>> = {
 };
 
 /** Failures that are found out before any daemon is asked. */
-const exitCodeByLocalCode: Readonly<Record<string, ExitCode>> = {
-  invalid_settings: exitCodes.wrongUsage,
-  usage: exitCodes.wrongUsage,
-  daemon_not_running: exitCodes.unreachable,
-  interrupted: exitCodes.interrupted,
-};
+const exitCodeByLocalCode: ReadonlyMap<string, ExitCode> = new Map([
+  ['invalid_settings', exitCodes.wrongUsage],
+  ['usage', exitCodes.wrongUsage],
+  ['daemon_not_running', exitCodes.unreachable],
+  ['interrupted', exitCodes.interrupted],
+]);
 
 /** @param code of a `Failure` of the daemon, or of an error of this program. */
 export function exitCodeOf(code: string): ExitCode {
-  return exitCodeByLocalCode[code] ?? (isFailureCode(code) ? exitCodeByFailure[code] : exitCodes.failed);
+  return exitCodeByLocalCode.get(code) ?? (isFailureCode(code) ? exitCodeByFailure[code] : exitCodes.failed);
 }
 
 function isFailureCode(code: string): code is FailureCode {

@@ -12,6 +12,7 @@ import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-
 export function declareCat(command: Command, context: CommandContext): void {
   command
     .argument('<place>', 'whose house and which file: anna@example.com:/notes.txt')
+    .option('--json', 'tell errors as lines of JSON')
     .addHelpText(
       'after',
       `

@@ -14,6 +14,7 @@ import { environmentName, type SettingName } from '../../wire/settings.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { readAccess } from '../daemon-client.ts';
+import { asDefault } from '../default-command.ts';
 import { renderTable } from '../render/table.ts';
 
 const jsonFlag = ['--json', 'print the result as lines of JSON'] as const;
@@ -37,11 +38,11 @@ Examples:
   flashback config set policy registered
   flashback config set fileRootDirectory ~/Shared`,
   );
-  command
+  const listing = command
     .command('list', { isDefault: true })
     .description('every setting, its value and where it comes from')
-    .option(...jsonFlag)
-    .action(() => list(context));
+    .option(...jsonFlag);
+  asDefault(listing, () => list(context));
   command
     .command('get <name>')
     .description('one value; exits with 3 when it is not set')

@@ -11,6 +11,7 @@ import {
 import { CommandError, usageError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
+import { asDefault } from '../default-command.ts';
 import { canAsk, confirm } from '../prompt.ts';
 import { formatAge } from '../render/quantities.ts';
 import { renderTable } from '../render/table.ts';
@@ -35,11 +36,11 @@ Examples:
   flashback friends requests
   flashback friends accept ben@example.com`,
   );
-  command
+  const listing = command
     .command('list', { isDefault: true })
     .description('your friends and whether they are there')
-    .option(...jsonFlag)
-    .action(() => list(context));
+    .option(...jsonFlag);
+  asDefault(listing, () => list(context));
   command
     .command('add <email>')
     .description('make somebody a friend')
@@ -92,18 +93,16 @@ async function list(context: CommandContext): Promise<void> {
 }
 
 async function add(email: string, options: FingerprintOption, context: CommandContext): Promise<void> {
+  const request = { method: 'PUT', path: friendPath(email), body: fingerprintBody(options) } as const;
   const daemon = await DaemonClient.open(context);
-  const friend = await daemon.ask(PeerSchema, {
-    method: 'PUT',
-    path: friendPath(email),
-    body: fingerprintBody(options),
-  });
+  const friend = await daemon.ask(PeerSchema, request);
   showFriend(friend, 'is a friend now', context);
 }
 
 async function remove(email: string, context: CommandContext): Promise<void> {
+  const path = friendPath(email);
   const daemon = await DaemonClient.open(context);
-  await daemon.tell({ method: 'DELETE', path: friendPath(email) });
+  await daemon.tell({ method: 'DELETE', path });
   context.output.result(`${email} is no friend any more`, { event: 'removed', email: requireEmail(email) });
 }
 
@@ -117,24 +116,27 @@ async function requests(context: CommandContext): Promise<void> {
 }
 
 async function accept(email: string, context: CommandContext): Promise<void> {
+  const path = requestPath(email, 'accept');
   const daemon = await DaemonClient.open(context);
-  const friend = await daemon.ask(PeerSchema, { method: 'POST', path: requestPath(email, 'accept') });
+  const friend = await daemon.ask(PeerSchema, { method: 'POST', path });
   showFriend(friend, 'is a friend now and may visit', context);
 }
 
 async function refuse(email: string, context: CommandContext): Promise<void> {
+  const path = requestPath(email, 'refuse');
   const daemon = await DaemonClient.open(context);
-  await daemon.tell({ method: 'POST', path: requestPath(email, 'refuse') });
+  await daemon.tell({ method: 'POST', path });
   context.output.result(`${email} was turned away`, { event: 'refused', email: requireEmail(email) });
 }
 
 async function trust(email: string, options: FingerprintOption, context: CommandContext): Promise<void> {
   const { output } = context;
+  const path = friendPath(email);
   const daemon = await DaemonClient.open(context);
   const fingerprint = options.fingerprint ?? (await askFingerprint(daemon, email, context));
   const friend = await daemon.ask(PeerSchema, {
     method: 'PUT',
-    path: friendPath(email),
+    path,
     body: { ...fingerprintBody({ fingerprint }), acceptChange: true },
   });
   showFriend(friend, 'is trusted with the new identity', context);

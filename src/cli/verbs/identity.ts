@@ -12,6 +12,7 @@ import { ExportResponseSchema, localApiPaths } from '../../wire/local-api.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
+import { asDefault } from '../default-command.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatLocalTime } from '../render/quantities.ts';
 
@@ -36,11 +37,11 @@ Examples:
   flashback identity export me.flashback
   flashback identity import me.flashback       on the new machine`,
   );
-  command
+  const showing = command
     .command('show', { isDefault: true })
     .description('who you are: fingerprint and safety words')
-    .option(...jsonFlag)
-    .action(async () => show(await readIdentityCard(context), context));
+    .option(...jsonFlag);
+  asDefault(showing, async () => show(await readIdentityCard(context), context));
   command
     .command('export <file>')
     .description('write an encrypted archive of identity and friends')
