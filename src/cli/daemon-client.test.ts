@@ -134,7 +134,10 @@ async function ask(context: TestContext): Promise<number> {
 
 async function collect(context: TestContext): Promise<unknown[]> {
   const client = await DaemonClient.open(context);
-  return Array.fromAsync(client.events(DownloadEventSchema, { path: '/x', method: 'POST', body: {} }));
+  const events: unknown[] = [];
+  for await (const event of client.events(DownloadEventSchema, { path: '/x', method: 'POST', body: {} }))
+    events.push(event);
+  return events;
 }
 
 /** A daemon's local API that answers as the test says, and has left word of itself. */

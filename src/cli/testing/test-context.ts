@@ -43,7 +43,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
 export function memoryStream(
   isTerminal: boolean,
   columns?: number,
-): { stream: TerminalStream; text(): string } {
+): { stream: TerminalStream; readonly text: () => string } {
   const chunks: Buffer[] = [];
   const writable = new Writable({
     write(chunk: Buffer, _encoding, done) {
