@@ -4,7 +4,8 @@ import type { Identity } from '../../identity/key-store.ts';
 import { safetyWords } from '../../identity/safety-words.ts';
 import type { FriendRequest, Peer, Status } from '../../wire/local-api.ts';
 import type { Discovery } from '../discovery/discovery.ts';
-import { Downloads } from '../download/downloads.ts';
+import { ActiveDownloads } from '../download/active-downloads.ts';
+import { runDownload } from '../download/downloads.ts';
 import type { FriendBook } from '../friends/friend-book.ts';
 import type { PeerBoard } from '../friends/peer-board.ts';
 import { ApiError } from '../local-api/api-error.ts';
@@ -33,7 +34,7 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
   const { house, friends, board, log } = options;
   const connect = (email: string, signal: AbortSignal): Promise<HouseClient> =>
     connectHouse(options, email, signal);
-  const downloads = new Downloads({ connect, log });
+  const dependencies = { connect, active: new ActiveDownloads(), log, nowMs: Date.now };
   const peer = async (email: string, check: boolean, signal?: AbortSignal): Promise<Peer> => {
     const found = await board.peer(email, { check, ...(signal !== undefined && { signal }) });
     if (found === undefined)
@@ -85,7 +86,7 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
         throw error;
       }
     },
-    download: (request, signal) => downloads.run(request, signal),
+    download: (request, signal) => runDownload(request, dependencies, signal),
     exportIdentity: (passphrase) =>
       exportIdentity({ parts: options.identity(), extra: options.exportExtra() }, passphrase),
     stop: options.stop,
