@@ -50,8 +50,8 @@ export function claimsOf(certificate: X509Certificate): CertificateClaims {
     email: emailOf(certificate),
     fingerprint: fingerprintOf(certificate),
     publicKeyHash: publicKeyHashOf(certificate),
-    notBeforeMs: certificate.validFromDate.getTime(),
-    notAfterMs: certificate.validToDate.getTime(),
+    notBeforeMs: timeOf(certificate.validFromDate),
+    notAfterMs: timeOf(certificate.validToDate),
     pem: certificate.toString(),
   };
 }
@@ -73,8 +73,17 @@ export function checkValidity(
     );
 }
 
+/** A time that cannot be read is NaN, which is neither before nor after anything: such a certificate would never expire. */
+function timeOf(date: Date): number {
+  const timeMs = date.getTime();
+  if (Number.isNaN(timeMs))
+    throw new CertificateError('malformed', 'certificate holds a validity that cannot be read');
+  return timeMs;
+}
+
 function parse(source: string | Uint8Array): X509Certificate {
-  if (typeof source === 'string' && source.split('-----BEGIN CERTIFICATE-----').length !== 2)
+  // OpenSSL reads three labels (`X509 CERTIFICATE`, `TRUSTED CERTIFICATE` too), and would take the first of any.
+  if (typeof source === 'string' && source.match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/g)?.length !== 1)
     throw new CertificateError('malformed', 'certificate must be PEM with exactly one certificate');
   try {
     return new X509Certificate(source);
