@@ -1,6 +1,8 @@
 // @peculiar/x509 needs it to be there first.
 import 'reflect-metadata';
 import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -44,13 +46,24 @@ export function createIdentity(email: Email, options: CreateOptions = {}): Promi
   return certify(subject, new SubjectAlternativeNameExtension([{ type: 'email', value: email }]), options);
 }
 
-/** Makes the relay's own certificate; its names are for people, clients compare the fingerprint. */
+/**
+ * Makes the relay's own certificate; its names are for people, clients compare the fingerprint.
+ *
+ * @param hosts host names and IP addresses that it is reached at; what is neither is left out.
+ */
 export function createServerCertificate(
-  hostNames: readonly string[],
+  hosts: readonly string[],
   options: CreateOptions = {},
 ): Promise<KeyAndCertificate> {
-  const names = hostNames.map((value) => ({ type: 'dns' as const, value }));
+  const names = hosts.flatMap(alternativeNameOf);
   return certify([{ CN: ['flashback relay'] }], new SubjectAlternativeNameExtension(names), options);
+}
+
+/** RFC 5280 §4.2.1.6: an address is no dNSName, and a dNSName is ASCII. */
+function alternativeNameOf(host: string): { type: 'ip' | 'dns'; value: string }[] {
+  if (isIP(host) !== 0) return [{ type: 'ip', value: host }];
+  const value = domainToASCII(host);
+  return value === '' ? [] : [{ type: 'dns', value }];
 }
 
 async function certify(
