@@ -1,9 +1,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePrivateFolder, privateFileMode, writeFileAtomically } from '../util/atomic-file.ts';
+import {
+  createFileAtomically,
+  makePrivateFolder,
+  privateFileMode,
+  writeFileAtomically,
+} from '../util/atomic-file.ts';
 import type { Email } from '../wire/email.ts';
-import { type CertificateClaims, checkValidity, readCertificate } from './certificate.ts';
+import { type CertificateClaims, CertificateError, checkValidity, readCertificate } from './certificate.ts';
 import type { KeyAndCertificate } from './create-identity.ts';
 
 /** Who this program is: the secret key, and what its certificate says. */
@@ -31,21 +36,33 @@ export function identityFiles(folder: string): { key: string; certificate: strin
 /**
  * Reads the identity in `folder`.
  *
- * @throws {IdentityError} `missing` when there is none, `unreadable` when a file is damaged, `mismatch` when key
- * and certificate do not belong together.
+ * @throws {IdentityError} `missing` when there is none, `unreadable` when a file or the key cannot be read, `mismatch`
+ * when key and certificate do not belong together; {@link CertificateError} when the certificate cannot stand for a person.
  */
 export async function loadIdentity(folder: string): Promise<Identity> {
   const files = identityFiles(folder);
-  const [keyPem, certificatePem] = await Promise.all([readPart(files.key), readPart(files.certificate)]);
-  return checkIdentity({ keyPem, certificatePem }, folder);
+  const keyPem = await readPart(files.key);
+  return checkIdentity({ keyPem, certificatePem: await readPart(files.certificate) }, folder);
 }
 
-/** Makes an identity in `folder`; one that is there already is never overwritten. */
+/**
+ * Makes an identity in `folder`; one that is there already, or half of one, is never overwritten.
+ *
+ * @throws {IdentityError} `exists`, also to the second of two programs that make one at the same moment.
+ */
 export async function createIdentityIn(folder: string, email: Email): Promise<Identity> {
-  if (await exists(identityFiles(folder).key))
-    throw new IdentityError('exists', `Cannot make an identity: there is one in ${folder} already`);
+  const files = identityFiles(folder);
+  for (const file of [files.key, files.certificate]) if (await exists(file)) throw existsError(file);
   const { createIdentity } = await import('./create-identity.ts');
-  return saveIdentity(folder, await createIdentity(email));
+  const parts = await createIdentity(email);
+  await makePrivateFolder(folder);
+  try {
+    await createFileAtomically(files.key, parts.keyPem);
+  } catch (error) {
+    throw codeOf(error) === 'EEXIST' ? existsError(files.key) : error;
+  }
+  await writeFileAtomically(files.certificate, parts.certificatePem);
+  return checkIdentity(parts, folder);
 }
 
 /** Writes key and certificate, mode 0600 in a folder of mode 0700, the key first: a crash leaves no certificate without one. */
@@ -75,12 +92,15 @@ export async function renewedIdentity(
 
 /** @throws {IdentityError | CertificateError} */
 export function checkIdentity(parts: KeyAndCertificate, origin: string): Identity {
-  const claims = readCertificate(parts.certificatePem);
+  const claims = readClaims(parts.certificatePem, origin);
   let isPair: boolean;
   try {
-    isPair = new X509Certificate(parts.certificatePem).checkPrivateKey(createPrivateKey(parts.keyPem));
+    isPair = new X509Certificate(claims.pem).checkPrivateKey(createPrivateKey(parts.keyPem));
   } catch (cause) {
-    throw new IdentityError('unreadable', `The private key in ${origin} cannot be read`, { cause });
+    const hint = /-----BEGIN ENCRYPTED|ENCRYPTED$/m.test(parts.keyPem)
+      ? ': it is protected by a passphrase, and a program that starts by itself cannot be asked for one. Remove it with: openssl pkey'
+      : '';
+    throw new IdentityError('unreadable', `The private key in ${origin} cannot be read${hint}`, { cause });
   }
   if (!isPair)
     throw new IdentityError(
@@ -88,6 +108,17 @@ export function checkIdentity(parts: KeyAndCertificate, origin: string): Identit
       `The private key and the certificate in ${origin} do not belong together`,
     );
   return { ...parts, claims };
+}
+
+function readClaims(certificatePem: string, origin: string): CertificateClaims {
+  try {
+    return readCertificate(certificatePem);
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause;
+    throw new CertificateError(cause.code, `Cannot use the identity in ${origin}: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /** Says whether others may read the key, which only its owner should; undefined where the platform has no modes. */
@@ -106,15 +137,14 @@ async function readPart(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if (isMissing(cause))
-      throw new IdentityError(
-        'missing',
-        `There is no identity yet: ${path} does not exist. Run: flashback init`,
-        {
-          cause,
-        },
-      );
-    throw new IdentityError('unreadable', `Cannot read ${path}`, { cause });
+    const code = codeOf(cause);
+    throw code === 'ENOENT'
+      ? new IdentityError(
+          'missing',
+          `There is no identity yet: ${path} does not exist. Run: flashback init`,
+          { cause },
+        )
+      : new IdentityError('unreadable', `Cannot read ${path} (${String(code)})`, { cause });
   }
 }
 
@@ -123,11 +153,15 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+function existsError(file: string): IdentityError {
+  return new IdentityError('exists', `Cannot make an identity: ${file} is there already`);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
