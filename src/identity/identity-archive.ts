@@ -71,7 +71,10 @@ export async function exportIdentity(
   return `${JSON.stringify(archive, undefined, 2)}\n`;
 }
 
-/** @throws {ArchiveError} `malformed` or `wrong-passphrase`; nothing is learnt from the file before it authenticated. */
+/**
+ * @throws {ArchiveError} `malformed` or `wrong-passphrase`; nothing is learnt from the file before it authenticated.
+ * {@link IdentityError} or {@link CertificateError} when what was sealed is no identity that can be used.
+ */
 export async function importIdentity(text: string, passphrase: string): Promise<ArchiveContent> {
   const archive = parseArchive(text);
   const sealed = Buffer.from(archive.sealed, 'base64');
@@ -88,7 +91,7 @@ export async function importIdentity(text: string, passphrase: string): Promise<
       cause,
     });
   }
-  const { keyPem, certificatePem, extra } = ContentSchema.parse(JSON.parse(plain));
+  const { keyPem, certificatePem, extra } = parseContent(plain);
   return { identity: checkIdentity({ keyPem, certificatePem }, 'the archive'), extra };
 }
 
@@ -105,6 +108,14 @@ function parseArchive(text: string): z.infer<typeof ArchiveSchema> {
   if (!parsed.success)
     throw new ArchiveError('malformed', 'Not an identity archive that this version of flashback can read');
   return parsed.data;
+}
+
+function parseContent(plain: string): z.infer<typeof ContentSchema> {
+  try {
+    return ContentSchema.parse(JSON.parse(plain));
+  } catch (cause) {
+    throw new ArchiveError('malformed', 'The archive was opened, and holds no identity', { cause });
+  }
 }
 
 function deriveKey(passphrase: string, salt: Buffer): Promise<Buffer> {
