@@ -17,6 +17,8 @@ export interface RelaySettings {
   readonly cleanupIntervalSeconds?: number;
   /** Requests a minute from one address to what needs no certificate. */
   readonly addressPerMinute?: number;
+  /** Requests a second that one certificate may go on making to the tracker. */
+  readonly clientPerSecond?: number;
   readonly connectionsMax?: number;
   readonly logLevel: string;
 }
@@ -90,6 +92,12 @@ export const relayOptions = {
     meaning: 'requests a minute from one address to what needs no certificate (default: 100)',
     variables: ['FLASHBACK_RELAY_RATE_LIMIT_MAX_REQUESTS', 'RATE_LIMIT_MAX_REQUESTS'],
   },
+  trackerRate: {
+    flag: '--tracker-rate <requests>',
+    meaning:
+      'requests a second from one certificate to the tracker, and ten times that at once (default: 20)',
+    variables: ['FLASHBACK_RELAY_TRACKER_RATE'],
+  },
   connectionsMax: {
     flag: '--connections-max <count>',
     meaning: 'connections at once',
@@ -152,6 +160,7 @@ export function readRelaySettings(
     broadcastLifetimeSeconds: seconds(find('broadcastLifetime')),
     cleanupIntervalSeconds: seconds(find('cleanupInterval')),
     addressPerMinute: integer(find('rateLimit'), 1, 1_000_000),
+    clientPerSecond: integer(find('trackerRate'), 1, 1_000_000),
     connectionsMax: integer(find('connectionsMax'), 1, 1_000_000),
     logLevel: choice(find('logLevel'), logLevels) ?? 'info',
   });

@@ -33,11 +33,14 @@ async function runRelayCommand(options: RelayCommandOptions, context: CommandCon
   output.onPipeClosed(undefined);
   using signals = stopSignals(context);
   const { runRelay } = await import('../../relay/run-relay.ts');
-  const { addressPerMinute, logLevel, ...rest } = settings;
+  const { addressPerMinute, clientPerSecond, logLevel, ...rest } = settings;
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
   const relay = await runRelay({
     ...rest,
-    ...(addressPerMinute !== undefined && { rateLimits: { addressPerMinute } }),
+    rateLimits: {
+      ...(addressPerMinute !== undefined && { addressPerMinute }),
+      ...(clientPerSecond !== undefined && { clientPerSecond, clientBurst: 10 * clientPerSecond }),
+    },
     log,
   });
   const onHangUp = (): void => {
