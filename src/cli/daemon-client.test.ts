@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
@@ -10,6 +8,7 @@ import { temporaryFolder } from '../peer/testing/temporary-folder.ts';
 import { DownloadEventSchema, localApiAccessFileName } from '../wire/local-api.ts';
 import { CommandError } from './command-error.ts';
 import { DaemonClient } from './daemon-client.ts';
+import { fakeDaemon, writeAccess } from './testing/fake-daemon.ts';
 import { type TestContext, testContext } from './testing/test-context.ts';
 
 const AnswerSchema = z.object({ answer: z.number() });
@@ -85,7 +84,7 @@ test('a daemon that says nothing is given up after the time set', async () => {
 
 test('Ctrl-C ends a question with the reason of the interruption', async () => {
   await using daemon = await fakeDaemon(() => daemon.context.interrupt());
-  await assert.rejects(ask(daemon.context), /interrupted/);
+  await assert.rejects(ask(daemon.context), isCommandError('interrupted', /./));
 });
 
 test('events are read line by line, however the bytes are cut', async () => {
@@ -138,32 +137,4 @@ async function collect(context: TestContext): Promise<unknown[]> {
   for await (const event of client.events(DownloadEventSchema, { path: '/x', method: 'POST', body: {} }))
     events.push(event);
   return events;
-}
-
-/** A daemon's local API that answers as the test says, and has left word of itself. */
-async function fakeDaemon(
-  answer: (request: IncomingMessage, response: ServerResponse) => unknown,
-): Promise<AsyncDisposable & { readonly context: TestContext; readonly port: number }> {
-  const home = await temporaryFolder();
-  const server = createServer((request, response) => void answer(request, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await writeAccess(home.path, port);
-  return {
-    context: testContext({ home: home.path }),
-    port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-      await home[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function writeAccess(home: string, port: number): Promise<void> {
-  await mkdir(home, { recursive: true });
-  const access = { url: `http://127.0.0.1:${port}`, token: 'the-token', pid: process.pid };
-  await writeFile(join(home, localApiAccessFileName), JSON.stringify(access));
 }

@@ -1,5 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 import { dataFolders } from '../../util/platform/data-folder.ts';
+import { CommandError } from '../command-error.ts';
 import type { CommandContext, TerminalInput } from '../context.ts';
 import { Output, type TerminalStream } from '../output.ts';
 
@@ -35,7 +36,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     get printed() {
       return { stdout: stdout.text(), stderr: stderr.text() };
     },
-    interrupt: () => controller.abort(new Error('interrupted')),
+    interrupt: () => controller.abort(new CommandError('interrupted', 'Interrupted')),
   };
 }
 

@@ -14,17 +14,21 @@ import { renderTable } from '../render/table.ts';
 
 interface PeersOptions {
   readonly watch?: boolean;
+  readonly interval?: string;
   readonly json?: boolean;
 }
 
 /** The daemon answers from memory; a person sees a change soon enough. */
-const watchIntervalMs = 2000;
+const watchSecondsDefault = '2';
+/** A day: what is longer is no watching, and no timer of Node. */
+const watchSecondsMax = 86_400;
 const clearScreen = '\u001b[H\u001b[2J';
 
 export function declarePeers(command: Command, context: CommandContext): void {
   command
     .argument('[email]', 'check this one now, and exit with 4 when it is not there')
     .option('-w, --watch', 'go on showing them until Ctrl-C; with --json a line for each change')
+    .option('--interval <seconds>', 'how often to look again while watching', watchSecondsDefault)
     .option('--json', 'print one line of JSON a peer')
     .addHelpText(
       'after',
@@ -37,9 +41,10 @@ Examples:
   flashback peers anna@example.com && flashback ls anna@example.com:/`,
     )
     .action(async (email: string | undefined, options: PeersOptions) => {
+      const intervalMs = readInterval(options.interval ?? watchSecondsDefault);
       const daemon = await DaemonClient.open(context);
       if (email !== undefined) await checkOne(daemon, requireEmail(email), context);
-      else if (options.watch === true) await watch(daemon, context);
+      else if (options.watch === true) await watch(daemon, intervalMs, context);
       else showAll(await daemon.ask(PeersSchema, { path: localApiPaths.peers }), context.output);
     });
 }
@@ -76,7 +81,17 @@ function showAll({ peers, relayProblem }: PeerList, output: Output): void {
     output.warning(`The relay could not be asked, so only friends are listed: ${printable(relayProblem)}`);
 }
 
-async function watch(daemon: DaemonClient, { output, interrupted }: CommandContext): Promise<void> {
+function readInterval(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= watchSecondsMax) return seconds * 1000;
+  throw usageError(`--interval is "${printable(text)}": allowed is a number of seconds above 0`);
+}
+
+async function watch(
+  daemon: DaemonClient,
+  intervalMs: number,
+  { output, interrupted }: CommandContext,
+): Promise<void> {
   let shown = new Map<string, Peer>();
   while (!interrupted.aborted) {
     const list = await daemon.ask(PeersSchema, { path: localApiPaths.peers });
@@ -90,7 +105,7 @@ async function watch(daemon: DaemonClient, { output, interrupted }: CommandConte
       showAll(list, output);
     }
     shown = new Map(list.peers.map((peer) => [peer.email, peer]));
-    await sleep(watchIntervalMs, interrupted);
+    await sleep(intervalMs, interrupted);
   }
 }
 
