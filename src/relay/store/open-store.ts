@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { openPostgresStore } from './postgres-store.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { Store } from './store.ts';
 
@@ -11,5 +12,5 @@ export type OpenStoreOptions = { readonly log: Logger } & (
 /** Opens the store that the operator chose, with its schema brought up to date. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   if ('sqliteFile' in options) return openSqliteStore({ file: options.sqliteFile, log: options.log });
-  throw new Error('PostgreSQL is not there yet');
+  return openPostgresStore(options);
 }

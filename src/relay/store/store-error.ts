@@ -5,7 +5,8 @@
  * - `store_closed`: the store was disposed.
  * - `store_locked`: another process has the data folder open.
  * - `store_schema_newer`: the database was written by a newer version of this program.
- * - `store_unknown_client`: a broadcast for a client that is not there.
+ * - `store_unsupported`: the database server is too old.
+ * - `store_unknown_client`: a broadcast or certificate for a client that is not there.
  * - `store_bad_value`: a value that cannot be stored.
  * - `store_backup_refused`: the backup was not begun.
  */
@@ -16,6 +17,7 @@ export type StoreErrorCode =
   | 'store_closed'
   | 'store_locked'
   | 'store_schema_newer'
+  | 'store_unsupported'
   | 'store_unknown_client'
   | 'store_bad_value'
   | 'store_backup_refused';
