@@ -50,19 +50,3 @@ export function processContext(): ProcessContext {
     },
   };
 }
-
-/** Rejects at Ctrl-C, else does as `work` does. For work that takes no signal. */
-export async function unlessInterrupted<T>(context: CommandContext, work: Promise<T>): Promise<T> {
-  const { interrupted } = context;
-  if (interrupted.aborted) throw interrupted.reason;
-  let onAbort: (() => void) | undefined;
-  const abort = new Promise<never>((_, reject) => {
-    onAbort = () => reject(interrupted.reason);
-    interrupted.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, abort]);
-  } finally {
-    if (onAbort !== undefined) interrupted.removeEventListener('abort', onAbort);
-  }
-}

@@ -1,7 +1,7 @@
 import type { SettingName } from './settings.ts';
 
 /** How a setting's text (flag, environment, `flashback config set`) becomes its value. */
-export type SettingKind = 'text' | 'path' | 'number' | 'boolean' | 'port-or-range' | 'policy';
+type SettingKind = 'text' | 'path' | 'number' | 'boolean' | 'port-or-range' | 'policy';
 
 export interface SettingDescription {
   readonly kind: SettingKind;

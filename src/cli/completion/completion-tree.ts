@@ -18,7 +18,7 @@ export interface CompletionOption {
 }
 
 /** What the first argument is: one of these words, a person or a place in a house, or a file. */
-export type ArgumentKind =
+type ArgumentKind =
   | { readonly kind: 'words'; readonly words: readonly string[] }
   | { readonly kind: 'place' | 'person' | 'file' | 'none' };
 

@@ -1,6 +1,6 @@
 import { displayWidth, padEnd, padStart, truncate } from './display-width.ts';
 
-export interface Column {
+interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
   /** Gives way when the table is wider than the terminal; at most one column. */

@@ -30,7 +30,7 @@ export async function checkIdentity(
   return { findings, identity };
 }
 
-export function judgeLoadError(error: unknown, folder: string): Finding {
+function judgeLoadError(error: unknown, folder: string): Finding {
   if (error instanceof IdentityError && error.code === 'missing')
     return failure(check, {
       code: 'not_initialised',

@@ -11,7 +11,7 @@ const check = 'reachable';
 const deadlineMs = 3000;
 
 /** What became of a connection to one of the house's own addresses. */
-export interface AddressTry {
+interface AddressTry {
   readonly address: string;
   /** Absent when the house answered. */
   readonly problem?: string;
@@ -32,7 +32,7 @@ export async function checkPortBlocked(
 }
 
 /** Pure. */
-export function judgeTries(tries: readonly AddressTry[], port: number): Finding {
+function judgeTries(tries: readonly AddressTry[], port: number): Finding {
   const failed = tries.filter(({ problem }) => problem !== undefined);
   if (failed.length === 0)
     return fine(check, `your house answers at ${tries.map(({ address }) => address).join(', ')}`);

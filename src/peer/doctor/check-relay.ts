@@ -43,7 +43,7 @@ function noRelay(): Finding {
 }
 
 /** Pure: each way of failing at the relay has its own sentence already; here it gets a code and advice. */
-export function judgeRelayError({ code, message }: RelayError): Finding {
+function judgeRelayError({ code, message }: RelayError): Finding {
   switch (code) {
     case 'identity_mismatch':
       return failure(check, {

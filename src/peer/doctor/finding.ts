@@ -1,6 +1,6 @@
 import type { doctorCodes, Finding } from '../../wire/local-api.ts';
 
-export type DoctorCode = (typeof doctorCodes)[number];
+type DoctorCode = (typeof doctorCodes)[number];
 
 /** What was checked, and in which words it went wrong. */
 export interface Problem {

@@ -77,7 +77,7 @@ export function configFileOf(folders: DataFolders): string {
 }
 
 /** Folder of the key and the certificate. */
-export function identityFolderOf(
+function identityFolderOf(
   settings: Readonly<Partial<Pick<Settings, 'certificatePath'>>>,
   folders: DataFolders,
 ): string {
