@@ -40,6 +40,8 @@ function tell(error: unknown, { output, environment }: CommandContext): number {
   if (environment['FLASHBACK_DEBUG']) output.note(error.stack ?? error.message);
   // Errors of other layers carry their own codes; what has none is a mistake of ours.
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
+  // Who pressed Ctrl-C knows.
+  if (code === 'interrupted' && !output.isJson) return exitCodes.interrupted;
   const advice = error instanceof CommandError ? error.advice : undefined;
   output.error(code, error.message, advice);
   return exitCodeOf(code);

@@ -6,6 +6,7 @@ import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
 import type { Output } from '../output.ts';
+import { wrap } from '../render/wrap.ts';
 
 /** The daemon answers this from memory. */
 const statusTimeoutMs = 5000;
@@ -55,15 +56,15 @@ async function lookAtDaemon(context: CommandContext): Promise<DoctorOptions['dae
   }
 }
 
-const wordBySeverity = { ok: 'ok', warning: 'warning', error: 'error' } as const;
 const colourBySeverity = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 
+const indent = ' '.repeat(21);
+
 /** `error    relay        …`, and below it what to do. */
-export function renderFinding(
-  { severity, check, message, advice }: Finding,
-  output: Pick<Output, 'paint'>,
-): string[] {
-  const word = output.paint(colourBySeverity[severity], wordBySeverity[severity].padEnd(8));
-  const line = `${word} ${check.padEnd(11)} ${printable(message)}`;
-  return advice === undefined ? [line] : [line, `${' '.repeat(21)}${printable(advice)}`];
+function renderFinding({ severity, check, message, advice }: Finding, output: Output): string[] {
+  const word = output.paint(colourBySeverity[severity], severity.padEnd(8));
+  const width = output.isTerminal ? output.columns - indent.length : undefined;
+  const [first = '', ...rest] = wrap(printable(message), width);
+  const below = [...rest, ...(advice === undefined ? [] : wrap(printable(advice), width))];
+  return [`${word} ${check.padEnd(11)} ${first}`, ...below.map((line) => indent + line)];
 }
