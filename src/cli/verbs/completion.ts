@@ -15,6 +15,9 @@ const answerTimeoutMs = 1500;
 /** More than a screen of them helps nobody. */
 const entriesMax = 1000;
 
+/** Strangers choose their e-mails, and `$(…)@x.org` is one: what a shell would act upon is never put on a command line. */
+const shellSafe = /^[\w.+@-]+$/;
+
 const scriptByShell = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } as const;
 
 export function declareCompletion(command: Command, context: CommandContext): void {
@@ -59,7 +62,10 @@ async function candidates(
   if (kind === 'place' && typed.includes(':')) return places(daemon, typed);
   const { peers } = await daemon.ask(PeersSchema, { path: localApiPaths.peers, timeoutMs: answerTimeoutMs });
   const end = kind === 'place' ? ':/' : '';
-  return peers.map(({ email }) => `${email}${end}`).filter((candidate) => candidate.startsWith(typed));
+  return peers
+    .filter(({ email }) => shellSafe.test(email))
+    .map(({ email }) => `${email}${end}`)
+    .filter((candidate) => candidate.startsWith(typed));
 }
 
 /** What is in the folder that was typed so far. */
