@@ -28,9 +28,9 @@ const connectionsMax = 4;
 /** A server that takes longer to accept a connection is as good as away. */
 const connectTimeoutMs = 5_000;
 /** The server gives up a statement after this: the largest batch takes a fraction of a second. */
-const statementTimeoutMs = 10_000;
-/** We give up a connection after this, when even the server's giving up has not arrived. */
-const queryTimeoutMs = 15_000;
+const statementTimeoutMsDefault = 10_000;
+/** We give up a connection this much later, when even the server's giving up has not arrived. */
+const queryTimeoutExtraMs = 5_000;
 /** How long a call is tried again while the server is away: a restart takes two or three seconds. */
 const retryTimeoutMsDefault = 10_000;
 /** How long a relay that starts together with its database waits for it. */
@@ -41,6 +41,7 @@ export interface PostgresStoreOptions {
   /** `postgres://user@host/database`, with what libpq knows after `?`. Never logged: it may hold a password. */
   readonly databaseUrl: string;
   readonly log: Logger;
+  readonly statementTimeoutMs?: number;
   readonly retryTimeoutMs?: number;
   readonly startTimeoutMs?: number;
 }
@@ -51,13 +52,14 @@ export interface PostgresStoreOptions {
  * @throws StoreError `store_schema_newer`, `store_unsupported`, or `store_unavailable` when the server refuses or does not answer
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { databaseUrl, log, retryTimeoutMs = retryTimeoutMsDefault } = options;
+  const { databaseUrl, log } = options;
+  const { retryTimeoutMs = retryTimeoutMsDefault, statementTimeoutMs = statementTimeoutMsDefault } = options;
   const connect = { connectionString: databaseUrl, connectionTimeoutMillis: connectTimeoutMs };
   const schemaVersion = await persistently(
     { action: 'Cannot open the database', timeoutMs: options.startTimeoutMs ?? startTimeoutMsDefault, log },
     () => migratePostgres(connect),
   );
-  return new PostgresStore({ ...connect, retryTimeoutMs, log, schemaVersion });
+  return new PostgresStore({ ...connect, retryTimeoutMs, statementTimeoutMs, log, schemaVersion });
 }
 
 /** One batch of writes is under way at a time, in one round trip for each kind of write; the next is what arrived meanwhile. */
@@ -79,6 +81,7 @@ class PostgresStore implements Store {
     readonly connectionString: string;
     readonly connectionTimeoutMillis: number;
     readonly retryTimeoutMs: number;
+    readonly statementTimeoutMs: number;
     readonly log: Logger;
     readonly schemaVersion: number;
   }) {
@@ -91,9 +94,9 @@ class PostgresStore implements Store {
       max: connectionsMax,
       application_name: 'flashback-relay',
       keepAlive: true,
-      statement_timeout: statementTimeoutMs,
-      idle_in_transaction_session_timeout: statementTimeoutMs,
-      query_timeout: queryTimeoutMs,
+      statement_timeout: options.statementTimeoutMs,
+      idle_in_transaction_session_timeout: options.statementTimeoutMs,
+      query_timeout: options.statementTimeoutMs + queryTimeoutExtraMs,
     });
     // An idle connection that was lost; the pool makes another when it needs one.
     this.#pool.on('error', (error) => this.#log.warn({ err: error }, 'database connection lost'));
