@@ -52,7 +52,7 @@ export function explainFailure(
         { attempts, cause: lookup.error },
       );
     }
-    case 'no-relay':
+    default:
       return new DiscoveryError(
         'unreachable',
         attempts.length === 0

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { z } from 'zod';
 import { type CertificateClaims, CertificateError, readCertificate } from '../../identity/certificate.ts';
 import type { Expected } from '../../identity/connect-pinned.ts';
@@ -34,6 +35,11 @@ export interface CallOptions {
   readonly deadlineMs?: number;
 }
 
+export interface RelayClientEvents {
+  /** Any call failed, whoever made it. */
+  callFailed: [error: RelayError];
+}
+
 /** A handshake and an answer over a bad phone network, before a person gives up. */
 const callDeadlineMs = 10_000;
 /** About 250 KB when peers announce what they usually do. */
@@ -51,7 +57,7 @@ const socketsMax = 4;
  * The tracker's calls, typed (docs/protocol/tracker.md). Each rejects with a {@link RelayError}, or with the reason of its
  * signal. All of them may be repeated without harm, and are, once, when a kept connection turns out to be dead.
  */
-export class RelayClient implements Disposable {
+export class RelayClient extends EventEmitter<RelayClientEvents> implements Disposable {
   readonly url: RelayUrl;
   readonly #clock: Clock;
   #identity: Identity;
@@ -59,6 +65,7 @@ export class RelayClient implements Disposable {
   #clockOffsetMs: number | undefined;
 
   constructor(options: RelayClientOptions) {
+    super();
     this.url = options.url;
     this.#clock = options.clock ?? systemClock;
     this.#identity = options.identity;
@@ -187,18 +194,19 @@ export class RelayClient implements Disposable {
   ): Promise<RelayAnswer> {
     const { signal, deadlineMs = callDeadlineMs, bytesMax = answerBytesMax } = options;
     signal?.throwIfAborted();
-    let answer: RelayAnswer;
     try {
-      answer = await withDeadline(`Asking the relay (${call})`, deadlineMs, signal, (inner) =>
+      const answer = await withDeadline(`Asking the relay (${call})`, deadlineMs, signal, (inner) =>
         this.#sendTwice({ ...request, signal: inner }, bytesMax),
       );
+      this.#noteClock(answer.headers.date);
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      throw statusRelayError(this.url.origin, call, answer, this.#clock.nowMs());
     } catch (error) {
       signal?.throwIfAborted();
-      throw connectionRelayError(this.url.origin, error);
+      const failure = connectionRelayError(this.url.origin, error);
+      this.emit('callFailed', failure);
+      throw failure;
     }
-    this.#noteClock(answer.headers.date);
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw statusRelayError(this.url.origin, call, answer, this.#clock.nowMs());
   }
 
   /** A kept connection may have died unnoticed: the request that finds out is sent again over a new one. */
