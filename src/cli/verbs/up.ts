@@ -105,7 +105,7 @@ function tellChanges(daemon: RunningDaemon, output: Output): void {
   daemon.onRelayState(tellRelay);
   daemon.onRequest(({ email, address }) => {
     output.object({ event: 'request', email, address });
-    output.note(`${email} knocked (from ${printable(address)}): flashback friends accept ${email}`);
+    output.note(`${email} knocked (from ${printable(address)}): flashback friends requests`);
   });
 }
 
