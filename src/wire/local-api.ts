@@ -121,6 +121,8 @@ export const PeerSchema = z.object({
   safetyWords: z.array(z.string()).optional(),
   /** Shown by the peer in place of the pinned certificate, while the status is `identity changed`. */
   changedFingerprint: z.string().optional(),
+  /** The words of `changedFingerprint`. */
+  changedSafetyWords: z.array(z.string()).optional(),
 });
 export type Peer = z.infer<typeof PeerSchema>;
 

@@ -162,6 +162,8 @@ async function askFingerprint(daemon: DaemonClient, email: string, context: Comm
     );
   output.note(`${peer.email} was known by  ${peer.fingerprint ?? 'no fingerprint'}`);
   output.note(`somebody there shows  ${changedFingerprint}`);
+  if (peer.changedSafetyWords !== undefined)
+    output.note(`                      ${printable(peer.changedSafetyWords.join(' '))}`);
   if (
     await confirm(context, 'Has your friend told you this new fingerprint, by another way than this?', false)
   )
