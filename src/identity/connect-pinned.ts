@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { OnReadOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { KeyAndCertificate } from './create-identity.ts';
 import { type Fingerprint, fingerprintOf, publicKeyHashOf } from './fingerprint.ts';
@@ -27,6 +28,15 @@ export interface PinnedConnectOptions {
   readonly signal?: AbortSignal;
   /** Local address to connect from. */
   readonly localAddress?: string;
+  /**
+   * Takes what arrives in place of `data` events, always in the same memory: for bulk, where a buffer for each TLS
+   * record would keep the garbage collector busy. Called from `secureConnect` on, and not for a peer that is refused.
+   */
+  readonly reader?: {
+    readonly buffer: Buffer;
+    /** The first `bytes` of the buffer are new; false pauses the socket until its `resume()`, though more may still come. */
+    readonly onBytes: (bytes: number) => boolean;
+  };
 }
 
 /** The other end showed a certificate that was not expected. Nothing was sent to it beyond the handshake. */
@@ -68,7 +78,8 @@ export function connectPinned(options: PinnedConnectOptions): Promise<TLSSocket>
       reject(signal.reason);
       return;
     }
-    const socket = connect(tlsOptions(options));
+    let isTrusted = false;
+    const socket = connect(tlsOptions(options, () => isTrusted));
     const onAbort = (): void => settle(signal?.reason ?? new Error('aborted'));
     // TLS over some streams reports one failure twice: `on`, never `once`.
     const onError = (error: Error): void => settle(error);
@@ -78,6 +89,7 @@ export function connectPinned(options: PinnedConnectOptions): Promise<TLSSocket>
       socket.removeListener('close', onClose);
       if (error === undefined) {
         socket.removeListener('error', onError);
+        isTrusted = true;
         resolve(socket);
         return;
       }
@@ -104,8 +116,11 @@ export function connectPinned(options: PinnedConnectOptions): Promise<TLSSocket>
   });
 }
 
-function tlsOptions(options: PinnedConnectOptions): ConnectionOptions {
-  const { host, port, expected, identity, protocols, localAddress } = options;
+function tlsOptions(
+  options: PinnedConnectOptions,
+  isTrusted: () => boolean,
+): ConnectionOptions & { readonly onread?: OnReadOpts } {
+  const { host, port, expected, identity, protocols, localAddress, reader } = options;
   const isName = !/^[\d.]+$|:/.test(host);
   return {
     host,
@@ -117,6 +132,9 @@ function tlsOptions(options: PinnedConnectOptions): ConnectionOptions {
     ...(identity !== undefined && { cert: identity.certificatePem, key: identity.keyPem }),
     ...(protocols !== undefined && { ALPNProtocols: [...protocols] }),
     ...(localAddress !== undefined && { localAddress }),
+    ...(reader !== undefined && {
+      onread: { buffer: reader.buffer, callback: (bytes) => !isTrusted() || reader.onBytes(bytes) },
+    }),
   };
 }
 

@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import pino from 'pino';
+import type { Identity } from '../../../identity/key-store.ts';
+import { createHouse } from '../../house/create-house.ts';
+import { plant, type Tree, visitor } from '../../house/testing/house-fixture.ts';
+import { httpsServer, type TestHttpsServer } from '../../testing/https-server.ts';
+import { temporaryFolder } from '../../testing/temporary-folder.ts';
+import { testIdentity } from '../../testing/test-identity.ts';
+import { HouseClient } from '../../visit/house-client.ts';
+
+/** Answers in the house's place, or changes the answer: true when the house shall not answer. */
+export type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+export interface TestHouse extends AsyncDisposable {
+  readonly server: TestHttpsServer;
+  /** The folder it shares. */
+  readonly root: string;
+  /** An empty folder on the visitor's machine. */
+  readonly downloads: string;
+  readonly owner: Identity;
+  /** Undefined: the house is honest. */
+  interfere: Interference | undefined;
+  /** A visit to it; the caller disposes it. */
+  client(): HouseClient;
+}
+
+const owner = await testIdentity('owner@example.com');
+const guest = await testIdentity('visitor@example.com');
+
+/** The real house behind a real TLS server on loopback, whose answers a test can spoil. */
+export async function openTestHouse(tree: Tree = {}): Promise<TestHouse> {
+  const folder = await temporaryFolder();
+  const root = join(folder.path, 'house');
+  const downloads = join(folder.path, 'downloads');
+  await plant(root, tree);
+  await plant(downloads, {});
+  const settings = { root, allowPrograms: false, showHidden: false };
+  const house = await createHouse(settings, pino({ level: 'silent' }));
+  const server = await httpsServer(owner, (request, response) => {
+    if (test.interfere?.(request, response) === true) return;
+    void house.handle(request, response, visitor);
+  });
+  const test: TestHouse = {
+    server,
+    root,
+    downloads,
+    owner,
+    interfere: undefined,
+    client: () =>
+      new HouseClient({
+        host: server.host,
+        port: server.port,
+        expected: { kind: 'pinned', fingerprints: [owner.claims.fingerprint] },
+        identity: guest,
+        via: 'direct',
+      }),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await house[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+  return test;
+}
+
+export function isRequestFor(route: string, { url }: IncomingMessage): boolean {
+  return url?.startsWith(`/${route}/`) === true;
+}
+
+/** Lets `bytes` of the body out, then cuts the connection. */
+export function cutAfter(response: ServerResponse, bytes: number): void {
+  let left = bytes;
+  const write = response.write.bind(response);
+  response.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    const part = Buffer.isBuffer(chunk) ? chunk.subarray(0, left) : Buffer.alloc(0);
+    left -= part.length;
+    if (left > 0) return (write as (...parameters: unknown[]) => boolean)(chunk, ...rest);
+    // What was let out shall arrive: the end of the connection follows it.
+    write(part, () => response.socket?.destroySoon());
+    const done = rest.find((each) => typeof each === 'function');
+    if (typeof done === 'function') process.nextTick(done);
+    return true;
+  };
+}

@@ -1,0 +1,76 @@
+import type { HouseEntry, HouseListing } from '../../wire/house-http.ts';
+import { pathRefusal } from '../../wire/house-path.ts';
+import { folderEntries } from '../visit/folder-pages.ts';
+import { DownloadError } from './download-error.ts';
+
+/** More than people share in one folder; links that lead round in circles reach it, a home folder of a developer may. */
+export const walkEntriesMax = 1_000_000;
+
+export interface HouseFile {
+  /** In the house. */
+  readonly path: string;
+  readonly entry: HouseEntry;
+}
+
+export interface Walk {
+  readonly list: (path: string, after: string | undefined) => Promise<HouseListing>;
+  /** Whether to go into a folder. */
+  readonly enter: (path: string, entry: HouseEntry) => Promise<boolean>;
+  /** Something is left out. */
+  readonly onSkipped: (path: string, entry: HouseEntry, reason: string) => void;
+  /** A folder below the first cannot be listed: throws to end the walk, returns to go on without it. */
+  readonly onUnlisted: (path: string, error: unknown) => void;
+}
+
+interface Place {
+  readonly path: string;
+  /** Where it really is: a link's target. */
+  readonly realPath: string;
+  readonly realPathsAbove: readonly string[];
+}
+
+/** All files below a folder of a house, in its order, with one page of each folder on the way in memory. */
+export async function* walkHouse(path: string, walk: Walk): AsyncGenerator<HouseFile> {
+  const counter = { entries: 0 };
+  yield* walkFolder({ path, realPath: path, realPathsAbove: [] }, walk, counter);
+}
+
+async function* walkFolder(
+  place: Place,
+  walk: Walk,
+  counter: { entries: number },
+): AsyncGenerator<HouseFile> {
+  const above = [...place.realPathsAbove, place.realPath];
+  for await (const entry of folderEntries(place.path, (after) => walk.list(place.path, after))) {
+    counter.entries += 1;
+    if (counter.entries > walkEntriesMax)
+      throw new DownloadError(
+        'failed',
+        `The folder holds over ${walkEntriesMax} entries. Fetch the folders in it one by one`,
+      );
+    const path = below(place.path, entry.name);
+    const refusal = pathRefusal(path);
+    if (refusal !== undefined) {
+      walk.onSkipped(path, entry, refusal);
+    } else if (entry.type === 'file') {
+      yield { path, entry };
+    } else {
+      const realPath = entry.target ?? below(place.realPath, entry.name);
+      if (above.includes(realPath)) walk.onSkipped(path, entry, 'a link back to a folder that it lies in');
+      else if (await walk.enter(path, entry))
+        yield* walkChild({ path, realPath, realPathsAbove: above }, walk, counter);
+    }
+  }
+}
+
+async function* walkChild(place: Place, walk: Walk, counter: { entries: number }): AsyncGenerator<HouseFile> {
+  try {
+    yield* walkFolder(place, walk, counter);
+  } catch (error) {
+    walk.onUnlisted(place.path, error);
+  }
+}
+
+function below(folder: string, name: string): string {
+  return folder === '' ? name : `${folder}/${name}`;
+}
