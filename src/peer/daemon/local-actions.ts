@@ -78,9 +78,9 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
     async content(email, path, signal) {
       const client = await connect(email, signal);
       try {
-        const download = await client.openDownload(path, { signal });
-        download.stream.once('close', () => client[Symbol.dispose]());
-        return { body: download.stream, via: client.via, size: download.size };
+        const content = await client.openContent(path, { signal });
+        content.stream.once('close', () => client[Symbol.dispose]());
+        return { body: content.stream, via: client.via, size: content.size };
       } catch (error) {
         client[Symbol.dispose]();
         throw error;
