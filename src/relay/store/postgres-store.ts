@@ -149,8 +149,6 @@ class PostgresStore implements Store {
 
   async probe(options: ProbeOptions): Promise<void> {
     const answer = this.#withClient((client) => client.query('SELECT 1'));
-    // The caller may have left by the time it fails.
-    answer.catch(() => undefined);
     try {
       await answerWithin(answer, options);
     } catch (error) {

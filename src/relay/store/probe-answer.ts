@@ -6,6 +6,8 @@ export async function answerWithin(
   answer: Promise<unknown>,
   { timeoutMs, signal }: ProbeOptions,
 ): Promise<void> {
+  // Whoever waits for it here may have left by the time it fails.
+  answer.catch(() => undefined);
   signal?.throwIfAborted();
   const tooLate = Promise.withResolvers<never>();
   const timer = setTimeout(() => {

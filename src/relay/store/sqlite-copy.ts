@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { busyTimeoutMs } from './sqlite-database.ts';
 import { StoreError } from './store-error.ts';
 
 /**
@@ -13,6 +14,6 @@ export function copyDatabase(file: string, emptyFile: string): void {
     throw new StoreError('store_backup_refused', `Cannot back up ${file}: there is no such file.`);
   }
   // Opened for writing, because a WAL database that nobody else has open needs its index made to be read.
-  using database = new DatabaseSync(file);
+  using database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   database.prepare('VACUUM INTO ?').run(emptyFile);
 }

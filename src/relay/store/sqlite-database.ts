@@ -6,9 +6,6 @@ import type { Migration } from './migrations/migration.ts';
 import { migrations, pendingMigrations } from './migrations/migrations.ts';
 import { StoreError } from './store-error.ts';
 
-/** "FLBK": lets `file` and us tell a relay's database from any other. */
-const applicationId = 0x464c424b;
-
 /**
  * 16 MiB of WAL between checkpoints. A page that many broadcasts changed meanwhile is then copied once: 12.5 µs per
  * broadcast of 50,000 random clients, against 15.5 at SQLite's default of 1,000 pages and 11.4 at 8,000.
@@ -17,6 +14,12 @@ const checkpointPages = 4_000;
 
 /** The broadcasts of 100,000 clients and the upper levels of every index; filled only as far as it is used. */
 const cacheKibibytes = 32_768;
+
+/** What a WAL that grew during a long backup is cut back to. */
+const walBytesMax = 64 * 2 ** 20;
+
+/** How long a write waits for an operator who writes to the database at the same time. */
+export const busyTimeoutMs = 5_000;
 
 /** SQLite's primary result code for a lock held by another connection. */
 const sqliteBusy = 5;
@@ -40,7 +43,9 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
   using undo = new DisposableStack();
   undo.adopt(lockFor(file), (lock) => lock.close());
   makePrivate(file);
-  const database = undo.adopt(new DatabaseSync(file), (database) => database.close());
+  const database = undo.adopt(new DatabaseSync(file, { timeout: busyTimeoutMs }), (database) =>
+    database.close(),
+  );
   database.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA fullfsync = ON;
@@ -48,6 +53,7 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = ${checkpointPages};
     PRAGMA cache_size = -${cacheKibibytes};
+    PRAGMA journal_size_limit = ${walBytesMax};
   `);
   const schemaVersion = migrate(database, file, steps);
   const opened = undo.move();
@@ -92,7 +98,6 @@ function migrate(database: DatabaseSync, file: string, steps: readonly Migration
   database.exec('BEGIN IMMEDIATE');
   try {
     database.exec(`
-      PRAGMA application_id = ${applicationId};
       CREATE TABLE IF NOT EXISTS schema_migrations (
         version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at_ms INTEGER NOT NULL
       ) STRICT;

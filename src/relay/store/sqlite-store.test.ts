@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { openSqliteStore } from './sqlite-store.ts';
 import { startSqliteThread } from './sqlite-thread.ts';
@@ -44,6 +46,26 @@ test('when the thread ends every call that waits is rejected, and so are later o
   await assert.rejects(store.putBroadcast(makeBroadcast(registration.clientId)), withCode('store_failed'));
   await assert.rejects(store.probe({ timeoutMs: 60_000 }), withCode('store_failed'));
   await assert.rejects(store.backup(join(fixture.folder, 'copy')), withCode('store_failed'));
+});
+
+test('a write waits while somebody else writes to the database, and reading does not disturb it', async () => {
+  await using fixture = await makeSqliteFixture();
+  await using store = await fixture.open();
+  const registration = makeRegistration();
+  await store.registerClient(registration);
+  const broadcast = makeBroadcast(registration.clientId);
+  using operator = new DatabaseSync(fixture.file);
+  operator.exec('BEGIN IMMEDIATE');
+
+  const writing = store.putBroadcast(broadcast);
+  await nextTurn();
+  // The write is with its thread now, which has the time of all these to fail in.
+  const count = operator.prepare('SELECT count(*) AS count FROM broadcasts');
+  for (let reads = 0; reads < 10_000; reads++) assert.equal(count.get()?.['count'], 0);
+  operator.exec('COMMIT');
+
+  await writing;
+  assert.equal(operator.prepare('SELECT count(*) AS count FROM broadcasts').get()?.['count'], 1);
 });
 
 test('the database can be read by its owner only, and so can its side files', async () => {

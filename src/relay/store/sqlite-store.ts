@@ -141,6 +141,8 @@ class SqliteStore implements Store {
 
   async #finish(refusal: StoreError): Promise<void> {
     await Promise.allSettled([this.#writes.close(refusal), ...this.#backups]);
+    // The thread may have ended meanwhile, and nobody would answer.
+    if (this.#isEnded) return;
     await this.#send({ kind: 'close' });
     this.#isEnded = true;
     await this.#thread.terminate();
