@@ -5,8 +5,8 @@
 
 /** Deeper than any folder people make by hand or `npm` makes for them; bounds the work of one request. */
 export const housePathSegmentsMax = 64;
-/** PATH_MAX of Linux, so that no accepted path is refused by the system for its length alone. */
-export const housePathBytesMax = 4096;
+/** Below PATH_MAX of Linux (4,096) with room for the way to the house itself: what is accepted here can be opened. */
+export const housePathBytesMax = 4000;
 /** NAME_MAX of Linux, macOS (in UTF-8) and the common file systems. */
 export const houseNameBytesMax = 255;
 

@@ -50,7 +50,7 @@ type FolderRoute = Exclude<HouseRoute, 'health'>;
 const requestsMax = 256;
 /** A browser opens six connections, a downloader of folders some more. */
 const requestsPerVisitorMax = 64;
-/** An archive compresses on the main thread: a few share it with everything else. */
+/** An archive keeps a processor busy: a few share it with everything else. */
 const archivesMax = 4;
 const archivesPerVisitorMax = 2;
 /** Several may wait for the same job. */
@@ -120,11 +120,8 @@ class FolderHouse implements House {
   }
 
   async look(): Promise<HouseState> {
-    // One at a time: a disk that does not answer is asked by one caller.
-    this.#looking ??= this.#lookOnce().finally(() => {
-      this.#looking = undefined;
-    });
-    await this.#looking;
+    const view = await this.#folder.open();
+    await view?.[Symbol.asyncDispose]();
     return this.state();
   }
 
@@ -185,7 +182,7 @@ class FolderHouse implements House {
   #sendHealth(response: ServerResponse): undefined {
     const health: HouseHealth = { status: 'ok', house: this.state().kind };
     sendJson(response, 200, health);
-    if (this.#isOn) void this.look();
+    if (this.#isOn) this.#lookForNext();
     return undefined;
   }
 
@@ -202,9 +199,17 @@ class FolderHouse implements House {
     sendRefusal(response, refusal ?? refuse(500, 'the house failed to answer this'));
   }
 
-  async #lookOnce(): Promise<void> {
-    const view = await this.#folder.open();
-    await view?.[Symbol.asyncDispose]();
+  /** One at a time, however many ask for health. */
+  #lookForNext(): void {
+    this.#looking ??= this.look().then(
+      () => this.#looked(),
+      (error: unknown) => this.#looked(error),
+    );
+  }
+
+  #looked(error?: unknown): void {
+    this.#looking = undefined;
+    if (error !== undefined) this.#log.error({ error }, 'look at the shared folder failed');
   }
 
   async #stopRunning(reason: Error): Promise<void> {

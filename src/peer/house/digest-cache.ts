@@ -30,6 +30,7 @@ export class DigestCache {
 
   set(key: string, digests: FileDigests): void {
     this.#drop(key);
+    if (costOf(digests) > this.#bytesMax) return;
     this.#digestsByKey.set(key, digests);
     this.#bytes += costOf(digests);
     for (const oldest of this.#digestsByKey.keys()) {

@@ -80,7 +80,8 @@ export class HouseRoot {
   async #holdInTime(): Promise<HeldPath | undefined> {
     const { promise: deadline, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, rootDeadlineMs, undefined);
-    const held = this.#hold(this.#path);
+    // The dot makes an automounter mount what is not mounted yet.
+    const held = this.#hold(`${this.#path}/.`);
     try {
       const first = await Promise.race([held, deadline]);
       if (first === undefined) this.#closeWhenItComes(held);

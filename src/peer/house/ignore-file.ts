@@ -4,7 +4,7 @@ import { errnoOf } from './errno-refusal.ts';
 import { type IgnorePattern, parseIgnorePatterns } from './ignore-patterns.ts';
 
 /** Stands at the top of the house; itself a dot file, so never shown by default. */
-export const ignoreFileName = '.flashbackignore';
+const ignoreFileName = '.flashbackignore';
 /** Far beyond what people write by hand. */
 const ignoreFileBytesMax = 256 * 1024;
 

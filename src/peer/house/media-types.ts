@@ -6,7 +6,7 @@
 /** Everything that is not on the list, and everything that is downloaded rather than shown. */
 export const unknownMediaType = 'application/octet-stream';
 /** All text is shown as this, HTML, SVG and scripts too: a browser renders none of it. */
-export const inertTextType = 'text/plain; charset=utf-8';
+const inertTextType = 'text/plain; charset=utf-8';
 
 /** Shown inline as what they are. Raster images, sound and film: formats without scripts (hence no SVG, and no PDF). */
 const inlineTypes: Readonly<Record<string, string>> = {

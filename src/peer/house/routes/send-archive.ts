@@ -1,23 +1,28 @@
-import { pipeline } from 'node:stream/promises';
-import { type Archiver, TarArchive, ZipArchive } from 'archiver';
-import { linkAbort } from '../../../util/deadline.ts';
 import { type ArchiveFormat, archiveFormats } from '../../../wire/house-http.ts';
-import { ArchiveWriter } from '../archive-writer.ts';
+import { archiveFolder } from '../archive-folder.ts';
+import type { ArchiveFormatWriter, ByteSink } from '../archive-format.ts';
 import { contentDisposition } from '../content-disposition.ts';
 import type { Exchange } from '../exchange.ts';
+import { GatheringSink } from '../gathering-sink.ts';
 import { type HouseView, openInside } from '../open-inside.ts';
 import { busyRefusal, isRefusal, type Refusal, refuse } from '../refusal.ts';
+import { ResponseSink } from '../response-sink.ts';
 import type { Slots } from '../slots.ts';
+import { TarWriter } from '../tar-writer.ts';
+import { ZipWriter } from '../zip-writer.ts';
 import { namesOf } from './list-folder.ts';
 
-/** A visitor who takes nothing for this long is gone: the folder is not held open for them. */
-const stallMs = 120_000;
-/** What an archive of the whole house is called: its folder's own name is the owner's business. */
+/** What an archive of the whole house is called: the name of its folder is the owner's business. */
 const houseArchiveName = 'house';
 
-const mediaTypes: Readonly<Record<ArchiveFormat, string>> = {
-  zip: 'application/zip',
-  tar: 'application/x-tar',
+interface FormatPresentation {
+  readonly mediaType: string;
+  readonly writerFor: (sink: ByteSink) => ArchiveFormatWriter;
+}
+
+const presentations: Readonly<Record<ArchiveFormat, FormatPresentation>> = {
+  zip: { mediaType: 'application/zip', writerFor: (sink) => new ZipWriter(sink) },
+  tar: { mediaType: 'application/x-tar', writerFor: (sink) => new TarWriter(sink) },
 };
 
 /**
@@ -29,7 +34,7 @@ export async function sendArchive(
   view: HouseView,
   slots: Slots,
 ): Promise<Refusal | undefined> {
-  const { target, response, signal, visitor } = exchange;
+  const { target, response, signal, visitor, log } = exchange;
   const wanted = target.query.get('format') ?? 'zip';
   const format = archiveFormats.find((known) => known === wanted);
   if (format === undefined) return refuse(400, `format must be one of ${archiveFormats.join(', ')}`);
@@ -40,9 +45,10 @@ export async function sendArchive(
   using slot = slots.take(visitor.fingerprint);
   if (slot === undefined) return busyRefusal;
 
+  const { mediaType, writerFor } = presentations[format];
   const name = folder.segments.at(-1) ?? houseArchiveName;
   response.writeHead(200, {
-    'Content-Type': mediaTypes[format],
+    'Content-Type': mediaType,
     'Content-Disposition': contentDisposition('attachment', `${name}.${format}`),
     'Cache-Control': 'no-store',
   });
@@ -50,31 +56,12 @@ export async function sendArchive(
     response.end();
     return undefined;
   }
-  using link = linkAbort(signal);
-  const archive = format === 'zip' ? new ZipArchive() : new TarArchive();
-  using _stall = abortWhenStalled(archive, () => link.abort(new Error('the visitor stopped reading')));
-  const sent = pipeline(archive, response, { signal: link.signal });
-  const written = new ArchiveWriter(archive, view, link.signal, exchange.log).writeFolder(folder, name);
-  // Whichever fails first stops the other; both must have ended before the folder is let go.
-  const failed = (error: unknown): never => {
-    link.abort(error);
-    archive.destroy();
-    throw error;
-  };
-  const outcomes = await Promise.allSettled([
-    sent.catch(failed),
-    written.then(() => archive.finalize()).catch(failed),
-  ]);
-  for (const outcome of outcomes)
-    if (outcome.status === 'rejected') throw link.signal.reason ?? outcome.reason;
+  const body = new ResponseSink(response, signal);
+  const gathering = new GatheringSink(body);
+  const writer = writerFor(gathering);
+  await archiveFolder({ view, writer, signal, log }, folder, name);
+  await writer.end();
+  await gathering.flush();
+  body.end();
   return undefined;
-}
-
-function abortWhenStalled(archive: Archiver, abort: () => void): Disposable {
-  let sentBytes = -1;
-  const timer = setInterval(() => {
-    if (archive.pointer() === sentBytes) abort();
-    sentBytes = archive.pointer();
-  }, stallMs);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -4,8 +4,9 @@ import type { Exchange } from '../exchange.ts';
 import { type FileVersion, fileVersion, isSameVersion } from '../file-version.ts';
 import { inlineTypeOf, unknownMediaType } from '../media-types.ts';
 import { type HouseView, openForReading, openInside, refuseAsFile } from '../open-inside.ts';
+import { pumpFile } from '../pump-file.ts';
 import { isRefusal, type Refusal, refuse } from '../refusal.ts';
-import { sendBytes } from '../send-bytes.ts';
+import { ResponseSink } from '../response-sink.ts';
 import { namesOf } from './list-folder.ts';
 
 /** What one house shows differs by visitor and may change at once: only the visitor keeps it, and asks before using it again. */
@@ -73,7 +74,9 @@ async function sendFile(
     return undefined;
   }
   const isUnchanged = async (): Promise<boolean> => isSameVersion(stats, await file.stat({ bigint: true }));
-  await sendBytes(file, range, response, isUnchanged, signal);
+  const body = new ResponseSink(response, signal);
+  await pumpFile(file, range, isUnchanged, (chunk) => body.write(chunk));
+  body.end();
   return undefined;
 }
 

@@ -13,7 +13,7 @@ import { type RawAnswer, RawConnection } from './raw-http.ts';
 /** Stands in files outside the house; must never stand in an answer. */
 export const canary = 'CANARY-7f3a-outside-the-house';
 
-export const visitor: HouseVisitor = { email: 'visitor@example.com', fingerprint: 'aa'.repeat(32) };
+const visitor: HouseVisitor = { email: 'visitor@example.com', fingerprint: 'aa'.repeat(32) };
 
 /** Content by path; a path that ends in `/` is a folder. */
 export type Tree = Readonly<Record<string, string | Buffer>>;

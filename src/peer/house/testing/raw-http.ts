@@ -19,14 +19,16 @@ export interface RawAnswer {
  */
 export class RawConnection implements AsyncDisposable {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
   #isEnded = false;
   #wake: () => void = () => undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (bytes) => {
-      this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    socket.on('data', (bytes: Buffer) => {
+      this.#chunks.push(bytes);
+      this.#length += bytes.length;
       this.#wake();
     });
     const ended = (): void => {
@@ -49,11 +51,17 @@ export class RawConnection implements AsyncDisposable {
 
   /** `target` may hold any bytes, as latin1. */
   send(target: string, headers: Readonly<Record<string, string>> = {}, method = 'GET'): void {
-    const lines = Object.entries({ Host: 'house', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries({ Host: 'house', ...headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
     this.socket.write(Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'));
   }
 
-  async ask(target: string, headers: Readonly<Record<string, string>> = {}, method = 'GET'): Promise<RawAnswer> {
+  async ask(
+    target: string,
+    headers: Readonly<Record<string, string>> = {},
+    method = 'GET',
+  ): Promise<RawAnswer> {
     this.send(target, headers, method);
     return await this.read(method);
   }
@@ -62,11 +70,14 @@ export class RawConnection implements AsyncDisposable {
   async read(method = 'GET'): Promise<RawAnswer> {
     let headEnd = -1;
     await this.#until(() => {
-      headEnd = this.#received.indexOf('\r\n\r\n');
+      headEnd = this.#received().indexOf('\r\n\r\n');
       return headEnd !== -1;
     });
-    if (headEnd === -1) return answerOf(0, {}, this.#take(this.#received.length), false);
-    const [statusLine = '', ...fields] = this.#take(headEnd + 4).toString('latin1').trimEnd().split('\r\n');
+    if (headEnd === -1) return answerOf(0, {}, this.#take(this.#length), false);
+    const [statusLine = '', ...fields] = this.#take(headEnd + 4)
+      .toString('latin1')
+      .trimEnd()
+      .split('\r\n');
     const status = Number(statusLine.split(' ')[1]);
     const headers: Record<string, string> = {};
     for (const field of fields) {
@@ -78,10 +89,10 @@ export class RawConnection implements AsyncDisposable {
     const length = headers['content-length'];
     if (length === undefined) {
       await this.#until(() => false);
-      return answerOf(status, headers, this.#take(this.#received.length), true);
+      return answerOf(status, headers, this.#take(this.#length), true);
     }
-    await this.#until(() => this.#received.length >= Number(length));
-    const body = this.#take(Math.min(Number(length), this.#received.length));
+    await this.#until(() => this.#length >= Number(length));
+    const body = this.#take(Math.min(Number(length), this.#length));
     return answerOf(status, headers, body, body.length === Number(length));
   }
 
@@ -97,13 +108,13 @@ export class RawConnection implements AsyncDisposable {
     for (;;) {
       let lineEnd = -1;
       await this.#until(() => {
-        lineEnd = this.#received.indexOf('\r\n');
+        lineEnd = this.#received().indexOf('\r\n');
         return lineEnd !== -1;
       });
       if (lineEnd === -1) return answerOf(status, headers, Buffer.concat(chunks), false);
       const length = Number.parseInt(this.#take(lineEnd + 2).toString('latin1'), 16);
-      await this.#until(() => this.#received.length >= length + 2);
-      if (this.#received.length < length + 2) return answerOf(status, headers, Buffer.concat(chunks), false);
+      await this.#until(() => this.#length >= length + 2);
+      if (this.#length < length + 2) return answerOf(status, headers, Buffer.concat(chunks), false);
       chunks.push(this.#take(length));
       this.#take(2);
       if (length === 0) return answerOf(status, headers, Buffer.concat(chunks), true);
@@ -119,10 +130,17 @@ export class RawConnection implements AsyncDisposable {
     }
   }
 
+  /** What has come and was not taken, in one piece: put together when it is looked at, not for each packet. */
+  #received(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? Buffer.alloc(0);
+  }
+
   #take(length: number): Buffer {
-    const taken = this.#received.subarray(0, length);
-    this.#received = this.#received.subarray(length);
-    return taken;
+    const received = this.#received();
+    this.#chunks = [received.subarray(length)];
+    this.#length -= length;
+    return received.subarray(0, length);
   }
 }
 
