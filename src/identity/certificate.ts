@@ -1,3 +1,6 @@
+// Node 26.10: X509Certificate.toLegacyObject() before `tls` was loaded leaves a half-made `tls` behind, and every TLS server
+// of the process then fails with "tls.createSecureContext is not a function".
+import 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { type Email, parseEmail } from '../wire/email.ts';
 import { type Fingerprint, fingerprintOf, type PublicKeyHash, publicKeyHashOf } from './fingerprint.ts';
