@@ -1,7 +1,7 @@
 /**
- * A process that owns one temporary PostgreSQL server: it makes the data folder, starts the server, and when its own standard
- * input ends it stops the server and removes the folder. The input is a pipe from the test process, which the operating
- * system closes however that process ends, so `kill -9` of a test leaves nothing behind.
+ * A process that owns one temporary PostgreSQL server: it makes the data folder, starts the server, and when its own
+ * standard input ends it stops the server and removes the folder. The input is a pipe from the test process, which
+ * the operating system closes however that process ends, so `kill -9` of a test leaves nothing behind.
  *
  * Standard input takes commands, a line each (`stop`, `start`); each is answered by a line, and the first line is the
  * answer to starting: `GuardAnswer` as JSON. Started by postgres.ts.
@@ -84,7 +84,9 @@ async function end(): Promise<never> {
   process.exit();
 }
 
-/** The binaries, or a copy of them in the temporary folder when the other user cannot reach them (under /root, say). */
+/**
+ * The binaries, or a copy of them in the temporary folder when the other user cannot reach them (under /root, say).
+ */
 function readableBinary(program: string): string {
   if (spawnSync(program, ['--version'], asUser).status === 0) return program;
   const copy = join(folder, 'native');
@@ -130,7 +132,10 @@ async function start(program: string, port: number): Promise<void> {
   await readiness(child, createInterface({ input: child.stderr }));
 }
 
-/** Its messages are read to the end, because a full pipe would stop the server; the ones before it was ready explain a failure. */
+/**
+ * Its messages are read to the end, because a full pipe would stop the server; the ones before it was ready explain a
+ * failure.
+ */
 function readiness(child: ChildProcess, messages: Interface): Promise<void> {
   return new Promise((resolve, reject) => {
     const said: string[] = [];

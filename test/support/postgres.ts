@@ -34,7 +34,10 @@ export async function openTestPostgres(): Promise<TestPostgres> {
   return { createSchema: () => createSchema(url), async [Symbol.asyncDispose]() {} };
 }
 
-/** Starts a temporary server: about a second and a half, 60 MB of disk. It ends with the returned object or with this process. */
+/**
+ * Starts a temporary server: about a second and a half, 60 MB of disk. It ends with the returned object or with this
+ * process.
+ */
 export async function startEmbeddedPostgres(): Promise<EmbeddedPostgres> {
   const guard = spawn(process.execPath, [join(import.meta.dirname, 'postgres-guard.ts'), binaryPath()], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,8 +1,8 @@
 import { StoreError } from './store-error.ts';
 
 /**
- * What may wait for its commit. A relay in health has one write per request in progress waiting, of about 1 KB each; this
- * is 65,536 of those, and keeps a stuck disk from costing more memory than a small machine has.
+ * What may wait for its commit. A relay in health has one write per request in progress waiting, of about 1 KB each;
+ * this is 65,536 of those, and keeps a stuck disk from costing more memory than a small machine has.
  */
 const waitingBytesMaxDefault = 64 * 2 ** 20;
 

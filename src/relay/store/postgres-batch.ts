@@ -9,8 +9,9 @@ import type { WriteOperation } from './write-operation.ts';
 /**
  * Applies a batch of writes with a statement or two for each kind that is in it.
  *
- * Kinds go in the order in which they can depend on each other (a client, its certificates, its broadcast), and of several
- * writes of one client's broadcast only the last is made; together this has the effect of the calls in their order.
+ * Kinds go in the order in which they can depend on each other (a client, its certificates, its broadcast), and of
+ * several writes of one client's broadcast only the last is made; together this has the effect of the calls in their
+ * order.
  *
  * @param isRepeated an earlier attempt at this batch may have been committed; all of it can be done again
  */

@@ -4,8 +4,8 @@ import { knownClients, unknownClient } from './postgres-registrations.ts';
 import type { BroadcastRecord, ExpiredBroadcast } from './store.ts';
 
 /**
- * Stores broadcasts of different clients with one statement; the rows are taken in one order by every relay, so that two of them cannot wait for
- * each other.
+ * Stores broadcasts of different clients with one statement; the rows are taken in one order by every relay, so that
+ * two of them cannot wait for each other.
  */
 export async function putBroadcasts(
   client: ClientBase,

@@ -3,8 +3,8 @@ import { StoreError } from './store-error.ts';
 
 /**
  * SQLSTATE codes and classes (PostgreSQL 18, appendix A) after which the same thing may work in a moment: the
- * connection was lost (08), two transactions were in each other's way (40), the server is short of connections (53300), is stopping or
- * starting (57P01 to 57P03), or has become a standby (25006).
+ * connection was lost (08), two transactions were in each other's way (40), the server is short of connections
+ * (53300), is stopping or starting (57P01 to 57P03), or has become a standby (25006).
  */
 const transientStates = /^(?:08...|40...|53300|57P0[123]|25006)$/;
 

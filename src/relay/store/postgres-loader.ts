@@ -5,7 +5,10 @@ import { joinStoredClients } from './stored-client.ts';
 /** About 1 MB with their certificates. */
 const pageClientsMax = 500;
 
-/** The clients whose ids follow `afterId` (`undefined` for the first page), in the order of ids; none when there are no more. */
+/**
+ * The clients whose ids follow `afterId` (`undefined` for the first page), in the order of ids; none when there are
+ * no more.
+ */
 export async function loadPage(
   client: ClientBase,
   afterId: string | undefined,

@@ -6,15 +6,17 @@ import { StoreError } from './store-error.ts';
 /**
  * Registers many clients in one transaction.
  *
- * The unique constraints decide, against other relays as well: every insert is `ON CONFLICT DO NOTHING`, which waits for a
- * transaction that is about to insert the same key and then yields to it. Who could not insert learns why from a look at what is there. A client whose certificate turned
- * out to be taken is taken back, which may free its e-mail for another one of the batch: hence rounds.
+ * The unique constraints decide, against other relays as well: every insert is `ON CONFLICT DO NOTHING`, which waits
+ * for a transaction that is about to insert the same key and then yields to it. Who could not insert learns why from
+ * a look at what is there. A client whose certificate turned out to be taken is taken back, which may free its e-mail
+ * for another one of the batch: hence rounds.
  *
  * No deadlock between relays: each transaction takes e-mails in order, then fingerprints in order, and waits for
- * e-mails only while it holds no fingerprint (further rounds aside, whose deadlock PostgreSQL ends and the store tries again).
+ * e-mails only while it holds no fingerprint (further rounds aside, whose deadlock PostgreSQL ends and the store
+ * tries again).
  *
- * @param isRepeated the same registrations may have been committed by an attempt whose answer was lost, so a
- *   client that has the id of its registration is the one that was registered then
+ * @param isRepeated the same registrations may have been committed by an attempt whose answer was lost, so a client
+ *   that has the id of its registration is the one that was registered then
  */
 export async function registerClients(
   client: ClientBase,

@@ -47,9 +47,11 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * Connects to PostgreSQL (14 or newer), waiting a while for a server that is still starting, and brings the schema up to date.
+ * Connects to PostgreSQL (14 or newer), waiting a while for a server that is still starting, and brings the schema up
+ * to date.
  *
- * @throws StoreError `store_schema_newer`, `store_unsupported`, or `store_unavailable` when the server refuses or does not answer
+ * @throws StoreError `store_schema_newer`, `store_unsupported`, or `store_unavailable` when the server refuses or
+ *   does not answer
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { databaseUrl, log } = options;
@@ -62,7 +64,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   return new PostgresStore({ ...connect, retryTimeoutMs, statementTimeoutMs, log, schemaVersion });
 }
 
-/** One batch of writes is under way at a time, in one round trip for each kind of write; the next is what arrived meanwhile. */
+/**
+ * One batch of writes is under way at a time, in one round trip for each kind of write; the next is what arrived
+ * meanwhile.
+ */
 class PostgresStore implements Store {
   readonly engine = 'postgres';
   readonly schemaVersion: number;

@@ -7,11 +7,12 @@ import { firstMessage, startSqliteThread } from './sqlite-thread.ts';
 import { StoreError } from './store-error.ts';
 
 /**
- * Writes a consistent copy of the database `file` to `target`, also while a relay in this or another process writes to
- * it. To restore, put the copy in the place of a relay's database and start that relay.
+ * Writes a consistent copy of the database `file` to `target`, also while a relay in this or another process writes
+ * to it. To restore, put the copy into an empty folder under the name of a relay's database and start the relay there:
+ * beside what is left of another database (its WAL) it would be damaged.
  *
- * The copy is made under a temporary name beside `target`, flushed, and only then given its name, which never replaces
- * a file.
+ * The copy is made under a temporary name beside `target`, flushed, and only then given its name, which never
+ * replaces a file.
  *
  * @throws StoreError `store_backup_refused` when `target` exists or cannot be made, or `file` does not exist
  */

@@ -31,8 +31,8 @@ export interface OpenDatabase {
 }
 
 /**
- * Opens a database for this process alone, makes it (0600) when it is not there, and brings its schema up to date. For the worker thread: everything here
- * blocks.
+ * Opens a database for this process alone, makes it (0600) when it is not there, and brings its schema up to date.
+ * For the worker thread: everything here blocks.
  *
  * WAL, so that a backup or an operator's `sqlite3` can read while the relay writes.
  *
@@ -61,8 +61,8 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
 }
 
 /**
- * Takes the database for this process. The lock is an operating-system lock that SQLite takes on a file of its own, so
- * it ends with the process however that ends, and the database itself stays readable for others.
+ * Takes the database for this process. The lock is an operating-system lock that SQLite takes on a file of its own,
+ * so it ends with the process however that ends, and the database itself stays readable for others.
  */
 function lockFor(file: string): DatabaseSync {
   const lockFile = `${file}.lock`;
@@ -86,7 +86,8 @@ function lockFor(file: string): DatabaseSync {
 /** SQLite gives its side files the mode of the database, which holds e-mail addresses. */
 function makePrivate(file: string): void {
   try {
-    // Only ever when the file is new: closing a second handle of an open one would drop this process's locks on it (POSIX).
+    // Only ever when the file is new: closing a second handle of an open one would drop this process's locks on it
+    // (POSIX).
     closeSync(openSync(file, 'wx', privateFileMode));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -1,9 +1,10 @@
 /**
  * What the main thread and the SQLite worker say to each other.
  *
- * A batch of writes crosses as one flat array of strings and numbers, each operation a code followed by
- * its fields, after the batch's durability: cloning that costs less than cloning objects or than JSON (per write at 64 at a time 2.8 µs for
- * the whole trip, against 3.5 and 3.6). The answer to a batch of which every operation just succeeded is `null`.
+ * A batch of writes crosses as one flat array of strings and numbers, each operation a code followed by its fields,
+ * after the batch's durability: cloning that costs less than cloning objects or than JSON (per write at 64 at a time
+ * 2.8 µs for the whole trip, against 3.5 and 3.6). The answer to a batch of which every operation just succeeded is
+ * `null`.
  */
 import type { BroadcastRecord, CertificateRecord, ClientRecord } from './store.ts';
 import type { StoreErrorCode } from './store-error.ts';

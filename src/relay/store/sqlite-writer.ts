@@ -16,11 +16,12 @@ const sqliteConstraint = 19;
  * Applies batches of writes, each in one transaction.
  *
  * Durability is chosen per batch by `PRAGMA synchronous`, which takes effect between transactions. With NORMAL a
- * commit in WAL mode is a plain write: safe against the end of the process, not against power loss. With FULL the commit also flushes
- * the WAL file before it returns. Because a flush covers the whole file, everything committed before under NORMAL is
- * on the disk as well by then, so recovery, which reads the WAL from its start to the first frame that does not check
- * out, reaches every FULL commit. Checkpoints flush the WAL before they write to the database in both modes. Hence one connection and one file
- * serve both needs; a batch that holds a registration is FULL, and the broadcasts in it get that for free.
+ * commit in WAL mode is a plain write: safe against the end of the process, not against power loss. With FULL the
+ * commit also flushes the WAL file before it returns. Because a flush covers the whole file, everything committed
+ * before under NORMAL is on the disk as well by then, so recovery, which reads the WAL from its start to the first
+ * frame that does not check out, reaches every FULL commit. Checkpoints flush the WAL before they write to the
+ * database in both modes. Hence one connection and one file serve both needs; a batch that holds a registration is
+ * FULL, and the broadcasts in it get that for free.
  */
 export class SqliteWriter {
   readonly #database: DatabaseSync;
@@ -98,8 +99,8 @@ export class SqliteWriter {
         const value = this.#applyOperation(code, reader);
         if (value !== undefined) outcomes.push({ index, value });
       } catch (error) {
-        // The statement alone was undone. When the engine gave up the transaction (disk full, input or output error), or
-        // the batch itself cannot be read, there is nothing to go on with.
+        // The statement alone was undone. When the engine gave up the transaction (disk full, input or output error),
+        // or the batch itself cannot be read, there is nothing to go on with.
         const isOfOneOperation = resultCode(error) !== undefined || error instanceof UnknownClientError;
         if (!this.#database.isTransaction || !isOfOneOperation) throw error;
         outcomes.push({ index, error: describeFailure(error) });

@@ -9,16 +9,16 @@
  * | `registerClient`, `addCertificate` | power loss (flushed to the disk before the answer) |
  * | `putBroadcast`, `deleteBroadcast`, `deleteExpiredBroadcasts` | `kill -9` of the relay (handed to the operating system) |
  *
- * Calls are collected and committed in groups: calling many times without waiting in between is cheap, waiting for each
- * call before the next is not. Calls about one client take effect in the order in which they were made.
+ * Calls are collected and committed in groups: calling many times without waiting in between is cheap, waiting for
+ * each call before the next is not. Calls about one client take effect in the order in which they were made.
  *
  * Every call rejects with a `StoreError` (store-error.ts): `store_overloaded` when too much is waiting,
  * `store_failed` once the engine is gone for good, `store_unavailable` when it is away for now, `store_closed` after
- * disposal, `store_bad_value` for text that no engine can keep (a NUL or half a surrogate pair) or an id that is no UUID.
- * Answers that belong to normal life (an e-mail that is taken) are return values.
+ * disposal, `store_bad_value` for text that no engine can keep (a NUL or half a surrogate pair) or an id that is no
+ * UUID. Answers that belong to normal life (an e-mail that is taken) are return values.
  *
- * Mailbox rows come to live beside these: as further methods here, a further numbered migration and a further
- * kind of operation in each engine.
+ * Mailbox rows come to live beside these: as further methods here, a further numbered migration and a further kind of
+ * operation in each engine.
  */
 
 export interface ClientRecord {
@@ -120,7 +120,10 @@ export interface Store extends AsyncDisposable {
    */
   addCertificate(addition: CertificateAddition): Promise<CertificateAdditionResult>;
 
-  /** Stores the client's broadcast in place of an earlier one. Rejects with `store_unknown_client` when there is no such client. */
+  /**
+   * Stores the client's broadcast in place of an earlier one. Rejects with `store_unknown_client` when there is no
+   * such client.
+   */
   putBroadcast(broadcast: BroadcastRecord): Promise<void>;
 
   /** Removes the client's broadcast; resolves as well when there is none. */
@@ -136,11 +139,14 @@ export interface Store extends AsyncDisposable {
   loadAll(nowMs: number): AsyncIterable<readonly StoredClient[]>;
 
   /**
-   * Writes a consistent copy, as of now, to `file` while calls go on; the file appears whole or not at all.
-   * Rejects with `store_backup_refused` when `file` exists, or when the engine has its own tool for this (PostgreSQL: pg_dump).
+   * Writes a consistent copy, as of now, to `file` while calls go on; the file appears whole or not at all. Rejects
+   * with `store_backup_refused` when `file` exists, or when the engine has its own tool for this (PostgreSQL:
+   * pg_dump).
    */
   backup(file: string): Promise<void>;
 
-  /** Resolves when the engine answered a question within the time; rejects with `store_unavailable` or `store_failed`. */
+  /**
+   * Resolves when the engine answered a question within the time; rejects with `store_unavailable` or `store_failed`.
+   */
   probe(options: ProbeOptions): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Writes to the database named by its argument as fast as it can, and prints a line for each write that was acknowledged, until it is
- * killed. Lines are `AcknowledgedWrite` as JSON; what was not acknowledged is not printed.
+ * Writes to the database named by its argument as fast as it can, and prints a line for each write that was
+ * acknowledged, until it is killed. Lines are `AcknowledgedWrite` as JSON; what was not acknowledged is not printed.
  */
 import { openSqliteStore } from '../sqlite-store.ts';
 import type { Store } from '../store.ts';
