@@ -82,7 +82,7 @@ export class Discovery {
   }
 
   /** @throws {DiscoveryError}, or the signal's reason. */
-  connect(email: Email, options: { readonly signal?: AbortSignal } = {}): Promise<PeerRoute> {
+  connect(email: Email, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<PeerRoute> {
     const known = this.#state.peers.get(email);
     return known === undefined
       ? this.#connectFirst(email, options.signal)
@@ -131,7 +131,7 @@ export class Discovery {
     try {
       const peer = await this.#relay.lookup(email, {
         deadlineMs: lookupDeadlineMs,
-        ...(signal !== undefined && { signal }),
+        signal,
       });
       return { kind: 'announced', peer };
     } catch (error) {
@@ -147,7 +147,7 @@ export class Discovery {
         'relay_away',
         `${email} was never met, and there is no relay to ask: set relayTrackerUrl`,
       );
-    const options = signal === undefined ? {} : { signal };
+    const options = { signal };
     const [certificates, lookup] = await Promise.all([
       this.#relay.certificates(email, options).catch((error: unknown) => {
         throw relayFailure(email, error);
@@ -252,10 +252,7 @@ export class Discovery {
   ): Promise<Fingerprint | undefined> {
     if (this.#relay === undefined || lookup.kind !== 'announced') return undefined;
     try {
-      const certificates = await this.#relay.certificates(
-        known.email,
-        signal === undefined ? {} : { signal },
-      );
+      const certificates = await this.#relay.certificates(known.email, { signal });
       if (certificates.some((claims) => matchesPin(known, claims))) return undefined;
       return certificates[0]?.fingerprint;
     } catch (error) {

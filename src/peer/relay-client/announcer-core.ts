@@ -65,7 +65,7 @@ export function nextStep(memory: AnnouncerMemory, nowMs: number): Step {
       if (offer !== undefined) return step('ready', offer);
       if (nowMs >= phase.refreshAtMs) return step('register', offer);
       return { kind: 'wait', untilMs: phase.refreshAtMs };
-    case 'waiting':
+    default:
       if (nowMs >= phase.retryAtMs) return step(phase.call, offer);
       return { kind: 'wait', untilMs: phase.retryAtMs };
   }

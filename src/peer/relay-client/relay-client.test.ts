@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,13 +6,13 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { readCertificate } from '../../identity/certificate.ts';
 import { createServerCertificate } from '../../identity/create-identity.ts';
-import { fingerprintOf } from '../../identity/fingerprint.ts';
 import type { Identity } from '../../identity/key-store.ts';
 import { runRelay } from '../../relay/run-relay.ts';
 import { formatRelayUrl, parseRelayUrl } from '../../wire/relay-url.ts';
 import { answerJson, httpsServer } from '../testing/https-server.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { testIdentity } from '../testing/test-identity.ts';
+import { pretendRelay } from '../testing/test-relay.ts';
 import { RelayClient } from './relay-client.ts';
 import { RelayError } from './relay-error.ts';
 
@@ -32,23 +31,6 @@ async function startRelay() {
     async [Symbol.asyncDispose]() {
       await relay[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** A server that is no relay but answers where one is expected, with the certificate expected. */
-async function pretendRelay(identity: Identity, onRequest: RequestListener) {
-  const certificate = await createServerCertificate(['localhost']);
-  const server = await httpsServer(certificate, onRequest);
-  const fingerprint = fingerprintOf(new X509Certificate(certificate.certificatePem));
-  const url = parseRelayUrl(formatRelayUrl(`https://127.0.0.1:${server.port}`, fingerprint));
-  const client = new RelayClient({ url, identity });
-  return {
-    server,
-    client,
-    async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]();
-      await server[Symbol.asyncDispose]();
     },
   };
 }

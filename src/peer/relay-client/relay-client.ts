@@ -30,7 +30,7 @@ export interface RelayClientOptions {
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** For the whole call, milliseconds; default 10 s. */
   readonly deadlineMs?: number;
 }
