@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { choosePathHolder, type HeldPath, type PathHolder } from '../../util/platform/handle-path.ts';
-import { HouseRoot } from './house-root.ts';
+import { HouseRoot, type RootMarker } from './house-root.ts';
 
 test('a disk that does not answer is away, asks no more than twice at once, and is there when it answers', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -33,17 +33,14 @@ test('a disk that does not answer is away, asks no more than twice at once, and 
   await found.root[Symbol.asyncDispose]();
 });
 
-test('the top of a disk that was plugged in again is the same folder, and another inode is not', async () => {
+test('since an earlier run the inode and the mount must be the same, not the number of the device', async () => {
   const hold = await choosePathHolder();
-  const first = await new HouseRoot('/', hold, undefined).open();
-  assert.ok(first.kind === 'there');
-  await first.root[Symbol.asyncDispose]();
-  const { marker } = first;
+  const marker = await markerOf(new HouseRoot('/', hold, undefined));
   const cases = [
-    [{ ...marker, isMountPoint: false }, 'there'],
-    [{ ...marker, dev: '1', isMountPoint: false }, 'away'],
-    [{ ...marker, ino: '1', isMountPoint: false }, 'away'],
-    [{ ...marker, isMountPoint: true }, 'away'],
+    [marker, 'there'],
+    [{ ...marker, dev: '1' }, 'there'],
+    [{ ...marker, ino: '1' }, 'away'],
+    [{ ...marker, isMountPoint: !marker.isMountPoint }, 'away'],
   ] as const;
   for (const [given, kind] of cases) {
     const look = await new HouseRoot('/', hold, given).open();
@@ -51,3 +48,24 @@ test('the top of a disk that was plugged in again is the same folder, and anothe
     if (look.kind === 'there') await look.root[Symbol.asyncDispose]();
   }
 });
+
+test('a folder with the same inode on another device is another folder', async () => {
+  const hold = await choosePathHolder();
+  let device: bigint | undefined;
+  const moving: PathHolder = async (path) => {
+    const held = await hold(path);
+    return device === undefined ? held : { ...held, stats: Object.assign(held.stats, { dev: device }) };
+  };
+  const root = new HouseRoot('/', moving, undefined);
+  const marker = await markerOf(root);
+  device = BigInt(marker.dev) + 1n;
+  const look = await root.open();
+  assert.equal(look.kind, 'away');
+});
+
+async function markerOf(root: HouseRoot): Promise<RootMarker> {
+  const look = await root.open();
+  assert.ok(look.kind === 'there');
+  await look.root[Symbol.asyncDispose]();
+  return look.marker;
+}

@@ -29,6 +29,8 @@ export class HouseRoot {
   readonly #path: string;
   readonly #hold: PathHolder;
   #marker: RootMarker | undefined;
+  /** Device numbers are given anew when the system starts. */
+  #isMarkerOfEarlierRun: boolean;
   #acceptsReplacement = false;
   #unansweredCount = 0;
 
@@ -36,6 +38,7 @@ export class HouseRoot {
     this.#path = path;
     this.#hold = hold;
     this.#marker = marker;
+    this.#isMarkerOfEarlierRun = marker !== undefined;
   }
 
   /** Takes the folder that is found next as the shared one: the owner has said so. Not the empty place of a disk, though. */
@@ -56,13 +59,15 @@ export class HouseRoot {
       const marker = this.#marker ?? found;
       const isUnmounted = marker.isMountPoint && !found.isMountPoint;
       if (isUnmounted) return await this.#close(root, `its disk is not mounted: ${this.#path}`);
-      if (!isSameFolder(marker, found) && !this.#acceptsReplacement) {
+      const isSame = isSameFolder(marker, found, this.#isMarkerOfEarlierRun);
+      if (!isSame && !this.#acceptsReplacement) {
         return await this.#close(
           root,
           `another folder is in its place: ${this.#path} (switch sharing off and on to share that one)`,
         );
       }
       this.#marker = found;
+      this.#isMarkerOfEarlierRun = false;
       this.#acceptsReplacement = false;
       return { kind: 'there', root, marker: found };
     } catch (error) {
@@ -112,11 +117,12 @@ async function markerOf(root: HeldPath): Promise<RootMarker> {
 }
 
 /**
- * The same folder, or the top of a disk again: the device number of a disk changes when it is plugged in again, while
- * the inode number of its top does not.
+ * The same inode on the same device. The device does not count where its number may have changed: at the top of a
+ * disk, which can be plugged in again, and since an earlier run, as the system may have started anew.
  */
-function isSameFolder(one: RootMarker, other: RootMarker): boolean {
-  return one.ino === other.ino && (one.dev === other.dev || (one.isMountPoint && other.isMountPoint));
+function isSameFolder(one: RootMarker, other: RootMarker, isOfEarlierRun: boolean): boolean {
+  if (one.ino !== other.ino || one.isMountPoint !== other.isMountPoint) return false;
+  return one.dev === other.dev || one.isMountPoint || isOfEarlierRun;
 }
 
 function away(reason: string): RootLook {

@@ -179,7 +179,7 @@ test('a hidden name stays hidden in every spelling', async () => {
 });
 
 test('100,000 entries are listed page by page, from the first to the last', async (t) => {
-  await using fixture = await openHouse();
+  await using fixture = await openHouse({ onMemoryDisk: true });
   const count = 100_000;
   const folder = join(fixture.root, 'many');
   await mkdir(folder);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,6 +23,8 @@ export interface HouseFixtureOptions {
   readonly tree?: Tree;
   readonly settings?: Partial<HouseSettings>;
   readonly hold?: PathHolder;
+  /** Where many files cost little: a memory disk where the system has one. */
+  readonly onMemoryDisk?: boolean;
   /** Who each request comes from; by default always `visitor`. */
   readonly visitorOf?: () => HouseVisitor;
 }
@@ -40,7 +43,9 @@ export interface HouseFixture extends AsyncDisposable {
 }
 
 export async function openHouse(options: HouseFixtureOptions = {}): Promise<HouseFixture> {
-  const base = await realpath(await mkdtemp(join(tmpdir(), 'flashback-house-')));
+  const base = await realpath(
+    await mkdtemp(join(options.onMemoryDisk === true ? memoryDisk() : tmpdir(), 'flashback-house-')),
+  );
   const [root, outside] = [join(base, 'root'), join(base, 'outside')];
   await mkdir(root);
   await plant(outside, { 'secret.txt': canary, 'folder/deep.txt': canary, 'setup.exe': canary });
@@ -70,6 +75,10 @@ export async function openHouse(options: HouseFixtureOptions = {}): Promise<Hous
       await rm(base, { recursive: true, force: true });
     },
   };
+}
+
+function memoryDisk(): string {
+  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 }
 
 /** Makes files and folders below `folder`. */
