@@ -1,14 +1,15 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { addAbortSignal, type Duplex } from 'node:stream';
 import { linkAbort } from '../util/deadline.ts';
+import { Places } from '../util/places.ts';
 import { bracketed } from '../wire/ip-address.ts';
 import { connectPinned, type PinnedConnectOptions } from './connect-pinned.ts';
 
 export interface PinnedClientOptions extends Omit<PinnedConnectOptions, 'signal'> {
   /** Idle connections kept for the next request. */
   readonly idleSocketsMax?: number;
-  /** Connections at once; further requests wait. */
+  /** Connections, and so requests, at once; further ones wait, no longer than for an answer. */
   readonly socketsMax?: number;
   /** Longest wait for a connection and its handshake. */
   readonly connectTimeoutMs?: number;
@@ -23,7 +24,7 @@ export interface PinnedRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
-  /** Longest silence before the answer's head arrives. */
+  /** Longest wait for the answer's head, from the call. */
   readonly headTimeoutMs?: number;
 }
 
@@ -31,77 +32,96 @@ export interface PinnedRequest {
 const connectTimeoutMsDefault = 10_000;
 const headTimeoutMsDefault = 30_000;
 
+const socketsMaxDefault = 16;
+
 /** An HTTP/1.1 client of one peer or relay; each of its connections is opened by {@link connectPinned}. */
 export class PinnedClient implements Disposable {
   readonly #agent: PinnedAgent;
   readonly #options: PinnedClientOptions;
+  /** Node's agent does not count connections that are still being made: 100 requests at once would make 100. */
+  readonly #places: Places;
 
   constructor(options: PinnedClientOptions) {
     this.#options = options;
     this.#agent = new PinnedAgent(options);
+    this.#places = new Places(options.socketsMax ?? socketsMaxDefault);
   }
 
   /** Resolves with the answer's head; the body is the stream itself, and the caller reads or destroys it. */
-  send(options: PinnedRequest): Promise<IncomingMessage> {
-    const { method, path, headers, body, signal, headTimeoutMs = headTimeoutMsDefault } = options;
+  async send(options: PinnedRequest): Promise<IncomingMessage> {
+    const { method, signal, headTimeoutMs = headTimeoutMsDefault } = options;
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason);
-        return;
+    using head = linkAbort(signal, this.#agent.lifetime);
+    const timer = setTimeout(
+      () => head.abort(new Error(`${method} to ${host}:${port}: no answer within ${headTimeoutMs} ms`)),
+      headTimeoutMs,
+    );
+    try {
+      const place = await this.#places.take(head.signal);
+      const leave = (): void => place[Symbol.dispose]();
+      if (head.signal.aborted) {
+        leave();
+        throw head.signal.reason;
       }
-      const outgoing = request({
-        agent: this.#agent,
-        method,
-        path,
-        host,
-        port,
-        headers: {
-          host: `${bracketed(host)}:${port}`,
-          ...(body !== undefined && {
-            'content-type': 'application/json',
-            'content-length': Buffer.byteLength(body),
-          }),
-          ...headers,
-        },
-      });
-      // A destroyed request says so only once it has a connection, which may take its whole timeout to fail.
-      const giveUp = (reason: unknown): void => {
-        settle();
-        outgoing.destroy();
-        reject(reason);
-      };
-      const onAbort = (): void => giveUp(signal?.reason);
-      const timer = setTimeout(
-        () => giveUp(new Error(`${method} to ${host}:${port}: no answer within ${headTimeoutMs} ms`)),
-        headTimeoutMs,
-      );
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      outgoing.on('response', (response) => {
-        settle();
-        if (signal !== undefined) addAbortSignal(signal, response);
-        resolve(response);
-      });
-      outgoing.on('error', (error) => {
-        settle();
-        reject(error);
-      });
-      outgoing.end(body);
-    });
+      const outgoing = this.#request(options);
+      outgoing.once('close', leave);
+      // A destroyed request says so once it has a connection, which may take its whole timeout to fail: nobody waits for that.
+      head.signal.addEventListener('abort', leave, { once: true });
+      const response = await headOf(outgoing, head.signal);
+      if (signal !== undefined) addAbortSignal(signal, response);
+      return response;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
   }
+
+  #request({ method, path, headers, body }: PinnedRequest): ClientRequest {
+    const { host, port } = this.#options;
+    const outgoing = request({
+      agent: this.#agent,
+      method,
+      path,
+      host,
+      port,
+      headers: {
+        host: `${bracketed(host)}:${port}`,
+        ...(body !== undefined && {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+        }),
+        ...headers,
+      },
+    });
+    outgoing.end(body);
+    return outgoing;
+  }
+}
+
+function headOf(outgoing: ClientRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason);
+      outgoing.destroy();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    outgoing.on('response', (response) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(response);
+    });
+    outgoing.on('error', (error) => {
+      signal.removeEventListener('abort', onAbort);
+      reject(error);
+    });
+  });
 }
 
 class PinnedAgent extends Agent {
   readonly #pinned: PinnedClientOptions;
-  /** Ends connections that are still being made when the agent is destroyed; Node's agent knows only finished ones. */
+  /** Ends what is still being connected or waits when the agent is destroyed; Node's agent knows only what is connected. */
   readonly #lifetime = new AbortController();
   #firstSocket: Duplex | undefined;
 
@@ -109,11 +129,15 @@ class PinnedAgent extends Agent {
     super({
       keepAlive: true,
       maxFreeSockets: options.idleSocketsMax ?? 4,
-      maxSockets: options.socketsMax ?? 16,
+      maxSockets: options.socketsMax ?? socketsMaxDefault,
       scheduling: 'lifo',
     });
     this.#pinned = options;
     this.#firstSocket = options.firstSocket;
+  }
+
+  get lifetime(): AbortSignal {
+    return this.#lifetime.signal;
   }
 
   override createConnection(
