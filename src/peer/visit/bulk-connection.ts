@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { connectPinned, type PinnedConnectOptions } from '../../identity/connect-pinned.ts';
 import { withDeadline } from '../../util/deadline.ts';
 import type { BodyReceiver, BodySource } from './body-source.ts';
-import { decodeResponseHead, headBytesMax, type ResponseHead } from './response-head.ts';
+import { decodeResponseHead, headBytesMax, plainLength, type ResponseHead } from './response-head.ts';
 
 /** TLS hands out records of 16 KB; what is larger stays empty. */
 const readBufferBytes = 64 * 1024;
@@ -17,27 +17,20 @@ export interface BulkRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** An answer that is no HTTP, or not of a length that is told before. */
-export class BulkProtocolError extends Error {
-  readonly code = 'HPE_UNUSABLE';
-
-  constructor() {
-    super('the answer is malformed');
-    this.name = 'BulkProtocolError';
-  }
-}
-
 /**
  * One GET on a TLS connection of its own, whose body is read into the same memory over and over.
  *
  * Node's HTTP client makes a buffer of each TLS record, 65,000 for a gigabyte, and their collection costs more than the
  * network does: for 1 GiB to a file, hashed, it takes 2.6 s of processor time and this 1.7 (two busy cores). It is
  * worth its own few lines of HTTP for large files only; everything else goes through `PinnedClient`.
+ *
+ * @returns undefined when the answer is anything but bytes of a told length: a refusal, another encoding, no HTTP. Who
+ * asked asks again by `PinnedClient`, which reads all of HTTP.
  */
 export async function openBulk(
   peer: PinnedConnectOptions,
   request: BulkRequest,
-): Promise<{ readonly head: ResponseHead; readonly body: BodySource }> {
+): Promise<{ readonly head: ResponseHead; readonly body: BodySource } | undefined> {
   const connection = new BulkConnection();
   try {
     await withDeadline('Cannot connect', request.connectTimeoutMs, request.signal, (signal) =>
@@ -49,7 +42,9 @@ export async function openBulk(
       request.signal,
       (signal) => connection.ask(requestText(request), signal),
     );
-    return { head, body: connection };
+    if (head !== undefined) return { head, body: connection };
+    connection.destroy();
+    return undefined;
   } catch (error) {
     connection.destroy();
     throw error;
@@ -65,6 +60,8 @@ function requestText({ path, headers }: BulkRequest): string {
   if (lines.some((line) => /[\r\n\0]/.test(line))) throw new Error('Cannot ask: a header holds a line break');
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
+
+const successes: ReadonlySet<number> = new Set([200, 206]);
 
 class BulkConnection implements BodySource {
   readonly #buffer = Buffer.allocUnsafeSlow(readBufferBytes);
@@ -88,20 +85,27 @@ class BulkConnection implements BodySource {
     socket.resume();
   }
 
-  async ask(text: string, signal: AbortSignal): Promise<ResponseHead> {
-    const { promise, resolve, reject } = Promise.withResolvers<ResponseHead>();
+  /** The head of a plain success; undefined for anything else. */
+  async ask(text: string, signal: AbortSignal): Promise<ResponseHead | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<ResponseHead | undefined>();
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#onEarly = () => {
       const decoded = decodeResponseHead(this.#early);
-      if (decoded === 'malformed') reject(new BulkProtocolError());
-      else if (decoded !== 'incomplete') {
-        this.#onEarly = undefined;
-        this.#early = this.#early.subarray(decoded.bodyStart);
-        this.#bodyBytesLeft = Number(decoded.head.headers['content-length']);
-        this.pause();
-        resolve(decoded.head);
-      } else if (this.#over !== undefined) reject(this.#over.error ?? new Error('the connection was cut'));
+      if (decoded === 'incomplete') {
+        if (this.#over !== undefined) reject(this.#over.error ?? new Error('the connection was cut'));
+        return;
+      }
+      this.#onEarly = undefined;
+      const length = decoded === 'malformed' ? undefined : plainLength(decoded.head);
+      if (decoded === 'malformed' || length === undefined || !successes.has(decoded.head.status)) {
+        resolve(undefined);
+        return;
+      }
+      this.#early = this.#early.subarray(decoded.bodyStart);
+      this.#bodyBytesLeft = length;
+      this.pause();
+      resolve(decoded.head);
     };
     this.#socket?.write(text);
     if (signal.aborted) onAbort();

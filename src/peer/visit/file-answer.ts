@@ -1,5 +1,5 @@
+import { type Headers, refuseEncoding } from './answer-headers.ts';
 import type { BodySource } from './body-source.ts';
-import { refuseEncoding } from './read-answer.ts';
 import { answerVisitError } from './visit-error.ts';
 
 /** What the head of an answer says of a file. */
@@ -25,9 +25,6 @@ export interface FileBody extends FilePart {
   readonly body: BodySource;
 }
 
-/** Header fields by lower-case name. */
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
 /** RFC 9110 §8.8.3, strong only: a weak one does not promise the same bytes, and `If-Range` forbids it. */
 const strongEtag = /^"[\u0021\u0023-\u007e]{1,253}"$/;
 
@@ -44,6 +41,8 @@ export function readFilePart(
   { status, headers }: { readonly status: number; readonly headers: Headers },
   asked: { readonly from: number; readonly to: number | undefined } | undefined,
 ): FilePart {
+  if (status === 206 && asked === undefined)
+    throw answerVisitError(subject, 'it is a part, and the whole was asked for');
   if (status !== 206 || asked === undefined) {
     const head = readFileHead(subject, headers);
     return { ...head, from: 0, length: head.size };

@@ -126,16 +126,17 @@ export class HouseClient implements Disposable {
       query.set('from', String(blocks.from));
       query.set('count', String(blocks.count));
     }
-    const response = await whileAlive(
+    const digest = await whileAlive(
       (healthSignal) => this.health({ signal: healthSignal }),
       aliveEveryMs,
       signal,
-      (aliveSignal) => this.#get('digest', path, { query, signal: aliveSignal, timeoutMs: digestTimeoutMs }),
+      async (aliveSignal) => {
+        const asking = { query, signal: aliveSignal, timeoutMs: digestTimeoutMs };
+        const response = await this.#get('digest', path, asking);
+        const reading = { ...this.#reading(path, aliveSignal), bytesMax: digestBytesMax };
+        return await readJson(response, HouseDigestSchema, reading);
+      },
     );
-    const digest = await readJson(response, HouseDigestSchema, {
-      ...this.#reading(path, signal),
-      bytesMax: digestBytesMax,
-    });
     checkDigest(path, digest, blocks);
     return digest;
   }
@@ -155,7 +156,8 @@ export class HouseClient implements Disposable {
     path: string,
     { isBulk = false, ...options }: DownloadOptions & { readonly isBulk?: boolean } = {},
   ): Promise<FileBody> {
-    if (isBulk) return await this.#openBulk(path, options);
+    const bulk = isBulk ? await this.#openBulk(path, options) : undefined;
+    if (bulk !== undefined) return bulk;
     const { stream, ...part } = await this.#openFile('download', path, options);
     return { ...part, body: new ResponseBody(stream) };
   }
@@ -197,7 +199,7 @@ export class HouseClient implements Disposable {
     }
   }
 
-  async #openBulk(path: string, options: DownloadOptions): Promise<FileBody> {
+  async #openBulk(path: string, options: DownloadOptions): Promise<FileBody | undefined> {
     checkPath(path);
     const { signal } = options;
     const { range, headers } = rangeOf(options);
@@ -208,11 +210,11 @@ export class HouseClient implements Disposable {
       headTimeoutMs,
       signal,
     };
-    const { head, body } = await this.#sent(signal, () => openBulk(this.#peer, request));
+    const answer = await this.#sent(signal, () => openBulk(this.#peer, request));
+    if (answer === undefined) return undefined;
+    const { head, body } = answer;
     try {
-      if (isSuccess(head.status, range !== undefined))
-        return { ...readFilePart(subjectOf(path), head, range), body };
-      throw await refusal(path, head.status, body);
+      return { ...readFilePart(subjectOf(path), head, range), body };
     } catch (error) {
       body.destroy();
       throw error;

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { withDeadline } from '../../util/deadline.ts';
+import { refuseEncoding } from './answer-headers.ts';
 import { type BodySource, ResponseBody } from './body-source.ts';
-import type { Headers } from './file-answer.ts';
-import { answerVisitError, connectionVisitError, VisitError } from './visit-error.ts';
+import { answerVisitError, connectionVisitError } from './visit-error.ts';
 
 export interface Reading {
   /** What was asked for, printable. */
@@ -47,13 +47,6 @@ export async function readJson<T>(
     `it is not what a house says${where === '' ? '' : ` (at ${where})`}`,
     parsed.error,
   );
-}
-
-/** We ask for none: an encoding would be a way to make much of little, and lengths would mean something else. */
-export function refuseEncoding(subject: string, headers: Headers): void {
-  const encoding = headers['content-encoding'];
-  if (encoding === undefined || encoding === 'identity') return;
-  throw new VisitError('failed', `The house sends ${subject} compressed, which was not asked for`);
 }
 
 class TooLongError extends Error {}

@@ -4,15 +4,15 @@ export const headBytesMax = 16 * 1024;
 /** The head of an HTTP/1.1 answer (RFC 9112 §4, §5). */
 export interface ResponseHead {
   readonly status: number;
-  /** By lower-case name. A name that comes twice has no entry: which one counts would be a guess. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** By lower-case name. The value of one that comes twice is undefined: which one counts would be a guess. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
 /**
  * Reads a head from the bytes that have arrived.
  *
- * It is strict where leniency was used to smuggle (RFC 9112 §11): lines end in CR LF, nothing is folded, no space stands
- * before a colon, and the body's length is `Content-Length`, once, in digits.
+ * It is strict where leniency was used to smuggle (RFC 9112 §11): lines end in CR LF, nothing is folded, and no space
+ * stands before a colon.
  *
  * @returns the head and where the body begins; `incomplete` when more has to come; `malformed` when no more can help.
  */
@@ -31,11 +31,16 @@ export function decodeResponseHead(
     if (name === undefined || value === undefined) return 'malformed';
     valueByName.set(name, valueByName.has(name) ? undefined : value);
   }
-  const headers: Record<string, string> = Object.create(null);
-  for (const [name, value] of valueByName) if (value !== undefined) headers[name] = value;
-  if (valueByName.has('transfer-encoding') || !/^\d{1,16}$/.test(headers['content-length'] ?? ''))
-    return 'malformed';
+  const headers: Record<string, string | undefined> = Object.create(null);
+  for (const [name, value] of valueByName) headers[name] = value;
   return { head: { status: Number(status), headers }, bodyStart: end + 4 };
+}
+
+/** Bytes of the body when its length is told by `Content-Length` alone, once, in digits; else undefined. */
+export function plainLength({ headers }: ResponseHead): number | undefined {
+  const length = headers['content-length'];
+  if ('transfer-encoding' in headers || length === undefined || !/^\d{1,15}$/.test(length)) return undefined;
+  return Number(length);
 }
 
 /** So that what speaks another protocol is noticed at its first bytes. */

@@ -3,6 +3,7 @@ import { linkAbort } from '../../util/deadline.ts';
 /**
  * Runs `work`, which may be silent for long, and gives it up with the error of `check` when that fails meanwhile.
  *
+ * @param work must be done with its signal when it resolves: the signal aborts then.
  * @param everyMs how long after one check the next is due; one runs at a time.
  */
 export async function whileAlive<T>(

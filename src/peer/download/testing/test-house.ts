@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Identity } from '../../../identity/key-store.ts';
 import { createHouse } from '../../house/create-house.ts';
-import { plant, type Tree, visitor } from '../../house/testing/house-fixture.ts';
+import { plant, type Tree } from '../../house/testing/house-fixture.ts';
 import { httpsServer, type TestHttpsServer } from '../../testing/https-server.ts';
 import { temporaryFolder } from '../../testing/temporary-folder.ts';
 import { testIdentity } from '../../testing/test-identity.ts';
@@ -39,7 +39,10 @@ export async function openTestHouse(tree: Tree = {}): Promise<TestHouse> {
   const house = await createHouse(settings, pino({ level: 'silent' }));
   const server = await httpsServer(owner, (request, response) => {
     if (test.interfere?.(request, response) === true) return;
-    void house.handle(request, response, visitor);
+    void house.handle(request, response, {
+      email: guest.claims.email,
+      fingerprint: guest.claims.fingerprint,
+    });
   });
   const test: TestHouse = {
     server,
