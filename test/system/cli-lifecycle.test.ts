@@ -1,0 +1,171 @@
+/** Starting and stopping by the command line, as real processes. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { jsonLines, listening, Program, ready, runToEnd } from '../../scripts/support/program.ts';
+import { temporaryFolder } from '../../src/peer/testing/temporary-folder.ts';
+import { localApiAccessFileName } from '../../src/wire/local-api.ts';
+
+/** The promise is 5 s; a machine under load is given some more. */
+const cleanStopMs = 8000;
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  test(`${signal} stops a daemon cleanly with exit code 0, and its word of itself is gone`, async () => {
+    await using person = await initialised();
+    await using daemon = new Program(['up', '--json', '--ui-port', '0'], person);
+    await ready(daemon);
+    const access = join(person.home, localApiAccessFileName);
+    if (process.platform !== 'win32') assert.equal((await stat(access)).mode & 0o777, 0o600);
+    const startedMs = performance.now();
+    daemon.kill(signal);
+    assert.equal((await daemon.finished).status, 0);
+    assert.ok(performance.now() - startedMs < cleanStopMs);
+    await assert.rejects(stat(access), { code: 'ENOENT' });
+  });
+
+test('flashback stop stops the daemon, and is itself done', async () => {
+  await using person = await initialised();
+  await using daemon = new Program(['up', '--json', '--ui-port', '0'], person);
+  await ready(daemon);
+  assert.equal((await runToEnd(['stop'], person)).status, 0);
+  assert.equal((await daemon.finished).status, 0);
+  assert.equal((await runToEnd(['stop'], person)).status, 4);
+});
+
+test('a second daemon on the same data says that there is one', async () => {
+  await using person = await initialised();
+  await using daemon = new Program(['up', '--json', '--ui-port', '0'], person);
+  await ready(daemon);
+  const second = await runToEnd(['up', '--ui-port', '0'], person);
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, /uses the data folder/);
+});
+
+test('up without an identity says to run init', async () => {
+  await using home = await temporaryFolder();
+  const { status, stderr } = await runToEnd(['up'], { home: home.path });
+  assert.equal(status, 1);
+  assert.match(stderr, /flashback init/);
+});
+
+test('up as somebody whom the certificate does not name is wrong usage', async () => {
+  await using person = await initialised();
+  const { status, stderr } = await runToEnd(['up', '--email', 'you@example.com'], person);
+  assert.equal(status, 2);
+  assert.match(stderr, /certificate .* says me@example\.com/);
+});
+
+test('flags of up hold for the run, before environment and config file', async () => {
+  await using person = await initialised();
+  const port = await freePort();
+  await using daemon = new Program(
+    [
+      'up',
+      '--json',
+      '--ui-port',
+      '0',
+      '--port',
+      String(port),
+      '--policy',
+      'a@b.c,d@e.f',
+      '--interface',
+      'loopback',
+    ],
+    {
+      ...person,
+      environment: { FLASHBACK_POLICY: 'registered', FLASHBACK_HOUSE_PORT: '1' },
+    },
+  );
+  assert.equal((await ready(daemon)).port, port);
+  const [status] = await jsonLines(['status'], person);
+  assert.match(JSON.stringify(status), /a@b\.c, ?d@e\.f/);
+});
+
+test('export from a running daemon, import on a new machine', async () => {
+  await using person = await initialised();
+  await using fresh = await temporaryFolder();
+  const file = join(person.home, 'me.flashback');
+  const secret = join(person.home, 'passphrase');
+  await writeFile(secret, 'correct horse battery\n');
+  const [before] = await jsonLines(['identity'], person);
+  {
+    await using daemon = new Program(['up', '--json', '--ui-port', '0'], person);
+    await ready(daemon);
+    await jsonLines(['identity', 'export', file, '--passphrase-file', secret], person);
+    const running = await runToEnd(['identity', 'import', file, '--passphrase-file', secret], person);
+    assert.equal(running.status, 1);
+    assert.match(running.stderr, /stop it/);
+  }
+  assert.equal((await runToEnd(['identity', 'export', file, '--passphrase-file', secret], person)).status, 1);
+  await writeFile(join(fresh.path, 'wrong'), 'correct horse batterz\n');
+  const there = { home: join(fresh.path, 'home') };
+  assert.equal(
+    (await runToEnd(['identity', 'import', file, '--passphrase-file', join(fresh.path, 'wrong')], there))
+      .status,
+    1,
+  );
+  await jsonLines(['identity', 'import', file, '--passphrase-file', secret], there);
+  const [after] = await jsonLines(['identity'], there);
+  assert.equal(after?.['fingerprint'], before?.['fingerprint']);
+  assert.doesNotMatch(await readFile(file, 'utf8'), /example\.com/);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  test(`${signal} stops a relay cleanly with exit code 0`, async () => {
+    await using folder = await temporaryFolder();
+    await using relay = new Program(['relay', '--port', '0', '--data', folder.path, '--json'], {
+      home: folder.path,
+    });
+    const { url, port } = await listening(relay);
+    assert.match(url, new RegExp(`^https://127\\.0\\.0\\.1:${port}#sha256=[0-9a-f]{64}$`));
+    relay.kill(signal);
+    assert.equal((await relay.finished).status, 0);
+  });
+
+test('a relay keeps its certificate, so that its URL stays good', async () => {
+  await using folder = await temporaryFolder();
+  const fingerprints: string[] = [];
+  for (let start = 0; start < 2; start += 1) {
+    await using relay = new Program(['relay', '--port', '0', '--data', folder.path, '--json'], {
+      home: folder.path,
+    });
+    fingerprints.push((await listening(relay)).url.replace(/.*#/, ''));
+  }
+  assert.equal(fingerprints[0], fingerprints[1]);
+});
+
+test('a relay whose port is taken says so', async () => {
+  await using folder = await temporaryFolder();
+  const server = createServer();
+  server.listen(0, '::');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { status, stderr } = await runToEnd(
+    ['relay', '--port', String(port), '--data', folder.path, '--json'],
+    { home: folder.path },
+  );
+  server.close();
+  assert.equal(status, 1);
+  assert.match(stderr, new RegExp(`Port ${port} is in use`));
+});
+
+async function initialised(): Promise<AsyncDisposable & { readonly home: string }> {
+  const folder = await temporaryFolder();
+  const home = join(folder.path, 'home');
+  await mkdir(join(folder.path, 'house'));
+  await jsonLines(['init', '--email', 'me@example.com', '--house', join(folder.path, 'house')], { home });
+  return { home, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
