@@ -111,7 +111,12 @@ export async function runDaemon(options: RunDaemonOptions): Promise<RunningDaemo
     );
   addresses.on('addressesChanged', () => {
     announce();
+    // The same addresses after a sleep: the broadcast may have expired, and connections be dead without saying so.
+    announcer?.refreshNow();
     pinger.networkChanged();
+  });
+  announcer?.on('stateChanged', ({ state: reached }) => {
+    if (reached === 'announced' || reached === 'withdrawn') pinger.relayReturned();
   });
   for (const event of ['friendAdded', 'friendRemoved'] as const) friends.on(event, announce);
   announce();

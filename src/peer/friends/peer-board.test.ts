@@ -205,6 +205,8 @@ test('a stranger is shown when announced, checked when asked to, and unknown oth
   const checked = await board.peer('carol@example.com', { check: true });
   assert.equal(checked?.address, `127.0.0.1:${house.port}`);
   assert.equal(checked?.fingerprint, carol.claims.fingerprint);
+  const [listed] = (await board.list()).peers;
+  assert.deepEqual([listed?.address, listed?.fingerprint], [checked?.address, checked?.fingerprint]);
   assert.equal(await board.peer('nobody@example.com'), undefined);
 
   held.answer = answerJson(404, { error: 'nobody' });

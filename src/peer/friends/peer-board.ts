@@ -7,7 +7,7 @@ import type { AnnouncedPeer } from '../../wire/relay-http.ts';
 import { relayFailure } from '../discovery/explain-failure.ts';
 import type { RelayClient } from '../relay-client/relay-client.ts';
 import { RelayError } from '../relay-client/relay-error.ts';
-import type { KnownPeer } from '../state/known-peers.ts';
+import type { KnownAddress } from '../state/known-addresses.ts';
 import type { StateStore } from '../state/state-store.ts';
 import type { FriendBook } from './friend-book.ts';
 import { describePeer, type PeerFacts } from './peer-row.ts';
@@ -67,18 +67,27 @@ export class PeerBoard extends EventEmitter<PeerBoardEvents> implements Disposab
   ): Promise<{ peers: Peer[]; relayProblem?: string }> {
     const { list, relayProblem } = await this.#askList();
     options.signal?.throwIfAborted();
-    const rows = new Map<Email, Peer>();
-    for (const announced of list?.peers.values() ?? [])
-      rows.set(announced.email, this.#announcedRow(announced, list?.askedAtMs ?? 0));
-    for (const known of [...this.#state.peers.changed(), ...this.#friends.friends()])
-      rows.set(known.email, this.#knownRow(known, list));
-    const peers = [...rows.values()].sort((a, b) => (a.email < b.email ? -1 : 1));
+    const knownByEmail = new Map(this.#state.peers.all().map((known) => [known.email, known]));
+    const addressByEmail = this.#state.addresses.all();
+    const emails = new Set(list?.peers.keys());
+    // Whoever is neither announced nor a friend is of no interest, unless the user has to decide something.
+    for (const { email, friendSinceMs, changed } of knownByEmail.values())
+      if (friendSinceMs !== undefined || changed !== undefined) emails.add(email);
+    const peers = [...emails].sort().map((email) =>
+      describePeer({
+        email,
+        known: knownByEmail.get(email),
+        check: this.#pinger.resultOf(email),
+        announcement: announcementOf(email, list),
+        lastAddress: asText(addressByEmail.get(email)),
+      }),
+    );
     return relayProblem === undefined ? { peers } : { peers, relayProblem };
   }
 
   /** Friends only, without asking anybody. */
   friends(): Peer[] {
-    return this.#friends.friends().map((known) => this.#knownRow(known, undefined));
+    return this.#friends.friends().map(({ email }) => this.#friendRow(email));
   }
 
   /**
@@ -112,40 +121,12 @@ export class PeerBoard extends EventEmitter<PeerBoardEvents> implements Disposab
   /** Read again, because a check may have changed it. */
   #row(email: Email, check: CheckResult | undefined, announcement: PeerFacts['announcement']): Peer {
     const known = this.#state.peers.get(email);
-    return describePeer({ email, known, check, announcement, lastAddress: this.#lastAddress(email) });
+    const lastAddress = asText(this.#state.addresses.get(email));
+    return describePeer({ email, known, check, announcement, lastAddress });
   }
 
-  #knownRow(known: KnownPeer, list: RelayList | undefined): Peer {
-    const { email } = known;
-    const announced = list?.peers.get(email);
-    return describePeer({
-      email,
-      known,
-      check: this.#pinger.resultOf(email),
-      announcement:
-        list === undefined
-          ? undefined
-          : announced === undefined
-            ? { kind: 'not-announced', askedAtMs: list.askedAtMs }
-            : { kind: 'announced', lastSeen: announced.last_seen, askedAtMs: list.askedAtMs },
-      lastAddress: this.#lastAddress(email),
-    });
-  }
-
-  /** Of somebody who may never have been met. Nothing is read from the state: there may be thousands of them. */
-  #announcedRow(announced: AnnouncedPeer, askedAtMs: number): Peer {
-    return describePeer({
-      email: announced.email,
-      known: undefined,
-      check: undefined,
-      announcement: { kind: 'announced', lastSeen: announced.last_seen, askedAtMs },
-      lastAddress: undefined,
-    });
-  }
-
-  #lastAddress(email: Email): string | undefined {
-    const last = this.#state.addresses.get(email);
-    return last === undefined ? undefined : `${bracketed(last.host)}:${last.port}`;
+  #friendRow(email: Email): Peer {
+    return this.#row(email, this.#pinger.resultOf(email), undefined);
   }
 
   async #askOne(
@@ -194,12 +175,24 @@ export class PeerBoard extends EventEmitter<PeerBoardEvents> implements Disposab
   }
 
   #noteChange(email: Email): void {
-    const known = this.#state.peers.get(email);
-    if (known?.friendSinceMs === undefined) return;
-    const peer = this.#knownRow(known, undefined);
+    const peer = this.#friendRow(email);
+    if (!peer.friend) return;
     const shown = JSON.stringify([peer.status, peer.code, peer.cause, peer.address, peer.fingerprint]);
     if (this.#shownByEmail.get(email) === shown) return;
     this.#shownByEmail.set(email, shown);
     this.emit('peerChanged', peer);
   }
+}
+
+function announcementOf(email: Email, list: RelayList | undefined): PeerFacts['announcement'] {
+  if (list === undefined) return undefined;
+  const announced = list.peers.get(email);
+  const { askedAtMs } = list;
+  return announced === undefined
+    ? { kind: 'not-announced', askedAtMs }
+    : { kind: 'announced', lastSeen: announced.last_seen, askedAtMs };
+}
+
+function asText(address: KnownAddress | undefined): string | undefined {
+  return address === undefined ? undefined : `${bracketed(address.host)}:${address.port}`;
 }

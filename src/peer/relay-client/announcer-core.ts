@@ -7,7 +7,7 @@ import type { RelayError } from './relay-error.ts';
 export type RelayCall = 'register' | 'ready' | 'withdraw';
 
 /** Where the announcer stands. */
-export type Phase =
+type Phase =
   /** Nothing was offered yet. */
   | { readonly kind: 'idle' }
   /** This call is to be made now, or is under way. */

@@ -16,7 +16,12 @@ export const knownAddressesMax = 10_000;
 /** An address that is verified every minute is written down this often. */
 const verificationPrecisionMs = 600_000;
 
-const RowSchema = z.object({ host: z.string(), port: z.number(), verified_at_ms: z.number() });
+const RowSchema = z.object({
+  email: z.string(),
+  host: z.string(),
+  port: z.number(),
+  verified_at_ms: z.number(),
+});
 
 /** The table of winning addresses (mission C3). */
 export class KnownAddresses {
@@ -27,12 +32,12 @@ export class KnownAddresses {
   }
 
   get(email: Email): KnownAddress | undefined {
-    const raw = this.#database
-      .prepare('SELECT host, port, verified_at_ms FROM addresses WHERE email = ?')
-      .get(email);
-    if (raw === undefined) return undefined;
-    const row = RowSchema.parse(raw);
-    return { host: row.host, port: row.port, verifiedAtMs: row.verified_at_ms };
+    const row = this.#database.prepare('SELECT * FROM addresses WHERE email = ?').get(email);
+    return row === undefined ? undefined : readRow(row)[1];
+  }
+
+  all(): Map<Email, KnownAddress> {
+    return new Map(this.#database.prepare('SELECT * FROM addresses').all().map(readRow));
   }
 
   put(email: Email, host: string, port: number, nowMs: number): void {
@@ -56,4 +61,9 @@ export class KnownAddresses {
   forget(email: Email): void {
     this.#database.prepare('DELETE FROM addresses WHERE email = ?').run(email);
   }
+}
+
+function readRow(raw: unknown): [email: Email, address: KnownAddress] {
+  const row = RowSchema.parse(raw);
+  return [row.email, { host: row.host, port: row.port, verifiedAtMs: row.verified_at_ms }];
 }

@@ -6,7 +6,7 @@ import type { Fingerprint, PublicKeyHash } from '../../identity/fingerprint.ts';
 import type { Email } from '../../wire/email.ts';
 
 /** On whose word a key was pinned: the relay's, the user's (a fingerprint compared), or the peer's own proof when it knocked. */
-export const pinOrigins = ['relay', 'user', 'request', 'import'] as const;
+const pinOrigins = ['relay', 'user', 'request', 'import'] as const;
 export type PinOrigin = (typeof pinOrigins)[number];
 
 /** What a pin says of a peer. A renewed certificate has another fingerprint and the same public key. */
@@ -67,12 +67,9 @@ export class KnownPeers {
       .map(readRow);
   }
 
-  /** Everybody under whose e-mail another key was shown, friends or not, by e-mail. */
-  changed(): KnownPeer[] {
-    return this.#database
-      .prepare('SELECT * FROM known_peers WHERE changed_fingerprint IS NOT NULL ORDER BY email')
-      .all()
-      .map(readRow);
+  /** Friends and others, by e-mail. */
+  all(): KnownPeer[] {
+    return this.#database.prepare('SELECT * FROM known_peers ORDER BY email').all().map(readRow);
   }
 
   /** Pins a key, in place of any other; a friend stays one, and a pending change is settled. */

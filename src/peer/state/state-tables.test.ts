@@ -31,7 +31,7 @@ test('a renewed certificate for the pinned key replaces the pinned one, and void
   peers.pin('bob@example.com', pinOf(bob.claims), 'relay', 1);
   peers.markChanged('bob@example.com', fingerprint(7), 2);
   assert.deepEqual(
-    peers.changed().map(({ changed }) => changed),
+    peers.all().map(({ changed }) => changed),
     [{ fingerprint: fingerprint(7), seenAtMs: 2 }],
   );
   peers.confirm('bob@example.com', renewed.claims, 3);

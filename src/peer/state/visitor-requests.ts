@@ -20,7 +20,7 @@ export interface VisitorRequest {
 /** Unanswered requests kept: more than a person will read; the oldest goes first. */
 export const waitingRequestsMax = 200;
 /** Refusals remembered, so that who was refused does not ask again. */
-export const refusedRequestsMax = 1000;
+const refusedRequestsMax = 1000;
 
 /** Knocks within this time are one: a page with many files is one visit, and not one write each. */
 const knockPrecisionMs = 60_000;
