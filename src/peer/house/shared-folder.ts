@@ -33,6 +33,9 @@ export class SharedFolder {
   readonly #ignoreFile = new IgnoreFile();
   #neverServed: { readonly place: string; readonly segments: readonly string[][] } | undefined;
   #state: FolderState = { kind: 'away', reason: 'not looked at yet' };
+  /** Looks are numbered, so that a slow one does not overwrite what a later one has found. */
+  #lastLook = 0;
+  #stateOfLook = 0;
 
   constructor(settings: HouseSettings, hold: PathHolder, log: Logger) {
     this.#settings = settings;
@@ -53,12 +56,14 @@ export class SharedFolder {
 
   /** The folder as a request sees it, or undefined while it is away. The caller disposes it. */
   async open(): Promise<(HouseView & AsyncDisposable) | undefined> {
+    this.#lastLook += 1;
+    const number = this.#lastLook;
     const look = await this.#root.open();
-    if (look.kind === 'away') return this.#away(look.reason);
+    if (look.kind === 'away') return this.#enter(number, look);
     const { root, marker } = look;
     try {
       const visibility = await this.#visibility(root);
-      this.#enter({ kind: 'shared', marker });
+      this.#enter(number, { kind: 'shared', marker });
       const dispose = () => root[Symbol.asyncDispose]();
       return {
         root: { segments: [], realSegments: [], held: root, isFolder: true, [Symbol.asyncDispose]: dispose },
@@ -69,7 +74,8 @@ export class SharedFolder {
       };
     } catch (error) {
       await root[Symbol.asyncDispose]();
-      return this.#away(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      return this.#enter(number, { kind: 'away', reason });
     }
   }
 
@@ -103,12 +109,9 @@ export class SharedFolder {
     return segments;
   }
 
-  #away(reason: string): undefined {
-    this.#enter({ kind: 'away', reason });
-    return undefined;
-  }
-
-  #enter(state: FolderState): void {
+  #enter(number: number, state: FolderState): undefined {
+    if (number < this.#stateOfLook) return;
+    this.#stateOfLook = number;
     const before = this.#state;
     this.#state = state;
     if (state.kind === 'away' && (before.kind === 'shared' || before.reason !== state.reason)) {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { open, readdir, symlink, writeFile } from 'node:fs/promises';
+import { open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestBlockBytes, type HouseDigest, HouseDigestSchema } from '../../../wire/house-http.ts';
 import { DigestCache } from '../digest-cache.ts';
 import { digestJobsMax } from '../digest-service.ts';
 import { type HouseFixture, openHouse } from '../testing/house-fixture.ts';
+import { openFilesBelow } from '../testing/open-files.ts';
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -104,8 +105,6 @@ test('a file of 100 GB occupies nobody once the last one who asked has gone', as
 
 test('a visitor with four digests under way is told to come back, and closing the house ends them', async () => {
   const fixture = await openHouse();
-  const openFiles = async () => (process.platform === 'linux' ? (await readdir('/proc/self/fd')).length : 0);
-  const before = await openFiles();
   for (let index = 0; index < 5; index += 1) {
     await using file = await open(join(fixture.root, `huge${index}.bin`), 'w');
     await file.truncate(100 * 1024 ** 3);
@@ -123,7 +122,7 @@ test('a visitor with four digests under way is told to come back, and closing th
   const cut = Promise.all(connections.list.map((connection) => connection.read()));
   await fixture[Symbol.asyncDispose]();
   for (const answer of await cut) assert.equal(answer.isWhole, false);
-  assert.ok((await openFiles()) <= before, 'files are still open');
+  assert.deepEqual(await openFilesBelow(fixture.base), []);
 });
 
 test('the seventeenth file at once is refused, whoever asks', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, open, readdir, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, open, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { choosePathHolder, type PathHolder } from '../../../util/platform/handle-path.ts';
@@ -9,6 +9,7 @@ import { HouseErrorSchema } from '../../../wire/house-http.ts';
 import { encodeHousePath } from '../../../wire/house-path.ts';
 import { pumpBufferBytes } from '../pump-file.ts';
 import { openHouse } from '../testing/house-fixture.ts';
+import { openFilesBelow } from '../testing/open-files.ts';
 
 const commonHeaders = {
   'content-security-policy': "default-src 'none'; sandbox",
@@ -264,8 +265,6 @@ test('a visitor who leaves in the middle leaves no file open behind', {
   skip: process.platform !== 'linux',
 }, async () => {
   await using fixture = await openHouse({ tree: { 'big.bin': Buffer.alloc(64 * 1024 * 1024, 1) } });
-  const openFiles = async () => (await readdir('/proc/self/fd')).length;
-  const before = await openFiles();
   for (let turn = 0; turn < 5; turn += 1) {
     await using connection = await fixture.connect();
     connection.send('/download/big.bin');
@@ -273,7 +272,7 @@ test('a visitor who leaves in the middle leaves no file open behind', {
   }
   // Switching off waits for what runs to have ended.
   await fixture.house.switchSharing(false);
-  assert.ok((await openFiles()) <= before, 'files are still open');
+  assert.deepEqual(await openFilesBelow(fixture.base), []);
 });
 
 test('a file that the house may not read itself is refused without its path', async () => {
