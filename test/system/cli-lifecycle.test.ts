@@ -1,13 +1,19 @@
 /** Starting and stopping by the command line, as real processes. */
 import assert from 'node:assert/strict';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { jsonLines, listening, Program, ready, runToEnd } from '../../scripts/support/program.ts';
+import { sameSignalWithinMs } from '../../src/cli/context.ts';
+import { createServerCertificate } from '../../src/identity/create-identity.ts';
+import { httpsServer } from '../../src/peer/testing/https-server.ts';
 import { temporaryFolder } from '../../src/peer/testing/temporary-folder.ts';
+import { sleep } from '../../src/util/deadline.ts';
 import { localApiAccessFileName } from '../../src/wire/local-api.ts';
+import { relayPaths } from '../../src/wire/relay-http.ts';
 
 /** The promise is 5 s; a machine under load is given some more. */
 const cleanStopMs = 8000;
@@ -24,6 +30,32 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     assert.equal((await daemon.finished).status, 0);
     assert.ok(performance.now() - startedMs < cleanStopMs);
     await assert.rejects(stat(access), { code: 'ENOENT' });
+  });
+
+test('a relay that has stopped answering does not hold up a clean stop', async () => {
+  await using person = await initialised();
+  await using relay = await announcedAt(person);
+  void relay.answersNothing();
+  const startedMs = performance.now();
+  relay.daemon.kill('SIGTERM');
+  assert.equal((await relay.daemon.finished).status, 0);
+  assert.ok(performance.now() - startedMs < cleanStopMs);
+});
+
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  test(`a second ${signal} ends a daemon that waits for its relay at once, with ${exitCode}`, async () => {
+    await using person = await initialised();
+    await using relay = await announcedAt(person);
+    const goodbye = relay.answersNothing();
+    relay.daemon.kill(signal);
+    await goodbye;
+    // One press of Ctrl-C can arrive twice within milliseconds (npm passes it on); the second one is a wish of its own.
+    await sleep(sameSignalWithinMs + 100);
+    relay.daemon.kill(signal);
+    assert.equal((await relay.daemon.finished).status, exitCode);
   });
 
 test('flashback stop stops the daemon, and is itself done', async () => {
@@ -158,6 +190,40 @@ async function initialised(): Promise<AsyncDisposable & { readonly home: string 
   await mkdir(join(folder.path, 'house'));
   await jsonLines(['init', '--email', 'me@example.com', '--house', join(folder.path, 'house')], { home });
   return { home, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+/** A daemon that a relay announces, and the relay, which can fall silent. */
+async function announcedAt(person: { readonly home: string }): Promise<
+  AsyncDisposable & {
+    readonly daemon: Program;
+    /** From now on requests stay open; resolves when the next one has come. */
+    answersNothing(): Promise<void>;
+  }
+> {
+  await using cleanup = new AsyncDisposableStack();
+  let onSilenced: (() => void) | undefined;
+  const certificate = await createServerCertificate(['localhost']);
+  const relay = cleanup.use(
+    await httpsServer(certificate, (request, response) => {
+      if (onSilenced !== undefined) onSilenced();
+      else if (request.url === relayPaths.register) response.end(JSON.stringify({ client_id: randomUUID() }));
+      else response.end(JSON.stringify({ broadcast_id: randomUUID(), expires_in: 3600 }));
+    }),
+  );
+  cleanup.defer(() => relay.cut());
+  const pin = new X509Certificate(certificate.certificatePem).fingerprint256.replaceAll(':', '');
+  const url = `https://127.0.0.1:${relay.port}#sha256=${pin}`;
+  const daemon = cleanup.use(new Program(['up', '--json', '--ui-port', '0', '--relay', url], person));
+  await daemon.event('announced', ({ event, ...line }) => event === 'relay' && line['state'] === 'announced');
+  const owned = cleanup.move();
+  return {
+    daemon,
+    answersNothing: () =>
+      new Promise((resolve) => {
+        onSilenced = resolve;
+      }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 async function freePort(): Promise<number> {
