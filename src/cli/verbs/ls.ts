@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { printable } from '../../util/printable.ts';
-import { type HouseEntry, type HouseListing, HouseListingSchema } from '../../wire/house-http.ts';
+import {
+  type HouseEntry,
+  type HouseListing,
+  HouseListingSchema,
+  listingLimitDefault,
+  listingLimitMax,
+} from '../../wire/house-http.ts';
 import { localApiPaths } from '../../wire/local-api.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
@@ -8,8 +14,6 @@ import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-
 import type { Output } from '../output.ts';
 import { formatBytes, formatLocalTime } from '../render/quantities.ts';
 
-/** The first lines are there at once, and each page is one request. */
-const pageEntries = 1000;
 /** Wide enough for `999.9 MB`. */
 const sizeWidth = 8;
 
@@ -47,9 +51,11 @@ async function list(target: HouseTarget, context: CommandContext): Promise<void>
 async function* pagesOf(daemon: DaemonClient, { peer, path }: HouseTarget): AsyncGenerator<HouseListing> {
   let after: string | undefined;
   do {
+    // The first lines are there at once; after that the fewest requests, for a house looks through the folder for each.
+    const limit = after === undefined ? listingLimitDefault : listingLimitMax;
     const page = await daemon.ask(HouseListingSchema, {
       path: localApiPaths.files,
-      query: { peer, path, limit: String(pageEntries), after },
+      query: { peer, path, limit: String(limit), after },
     });
     yield page;
     after = page.next;
