@@ -74,6 +74,7 @@ await runQuestion('get', async (bench) => {
     ours,
     theirs,
     measure: megabytesPerSecond,
+    what: 'rate',
     unit: 'MB/s',
     goal: { kind: 'atLeast', limit: 0.5 },
   });

@@ -75,7 +75,9 @@ export interface Comparison<R extends Round> {
   readonly theirs: Result<R>;
   /** What of a round is compared. */
   readonly measure: (round: R) => number;
-  /** The unit of `measure`, to print. */
+  /** What that is, such as `throughput`. */
+  readonly what: string;
+  /** Its unit, to print. */
   readonly unit: string;
   /** What the ratio ours / theirs must be; only told when undefined. */
   readonly goal?: Goal | undefined;
@@ -83,12 +85,12 @@ export interface Comparison<R extends Round> {
 
 /** Reports ours as a multiple of theirs, round by round. */
 export function reportRatio<R extends Round>(bench: Bench, comparison: Comparison<R>): void {
-  const { measure, unit, goal } = comparison;
+  const { measure, what, unit, goal } = comparison;
   const ours = comparison.ours.rounds.map(measure);
   const theirs = comparison.theirs.rounds.map(measure);
   const ratio = pairedRatio(ours, theirs);
   bench.report({
-    subject: `${comparison.ours.name} / ${comparison.theirs.name}`,
+    subject: `${comparison.ours.name} / ${comparison.theirs.name}, ${what}`,
     measured: `${formatShort(median(ours))} against ${formatShort(median(theirs))} ${unit}`,
     value: ratio.median,
     unit: '',
@@ -100,7 +102,7 @@ export function reportRatio<R extends Round>(bench: Bench, comparison: Compariso
 
 /** Reports the server's CPU time per operation as a ratio. */
 export function reportCpuRatio(bench: Bench, ours: Result, theirs: Result, goal?: Goal): void {
-  reportRatio(bench, { ours, theirs, measure: cpuMicrosecondsPerOperation, unit: 'µs CPU', goal });
+  reportRatio(bench, { ours, theirs, measure: cpuMicrosecondsPerOperation, what: 'CPU', unit: 'µs', goal });
 }
 
 function formatShort(value: number): string {
