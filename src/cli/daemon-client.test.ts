@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -71,6 +72,13 @@ test('no word of a daemon, a daemon that is gone, and a damaged word are all "no
   }
   await assert.rejects(ask(testContext({ home: home.path })), isNotRunning);
   assert.notEqual(gone, context);
+});
+
+test('whoever listens on the port of a daemon that was killed is asked nothing', async () => {
+  await using stranger = await fakeDaemon(() => assert.fail('it was asked'));
+  const { pid } = spawnSync(process.execPath, ['--version']);
+  await writeAccess(stranger.context.folders.data, stranger.port, pid);
+  await assert.rejects(ask(stranger.context), isCommandError('daemon_not_running', /not running here/));
 });
 
 test('a daemon that says nothing is given up after the time set', async () => {

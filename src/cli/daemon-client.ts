@@ -160,7 +160,7 @@ export class DaemonClient {
   }
 }
 
-/** What the daemon wrote of itself; undefined when there is no such file. */
+/** What the daemon wrote of itself; undefined when there is no such file, or it is of a process that is gone. */
 export async function readAccess(dataFolder: string): Promise<LocalApiAccess | undefined> {
   const path = join(dataFolder, localApiAccessFileName);
   let text: string;
@@ -177,7 +177,21 @@ export async function readAccess(dataFolder: string): Promise<LocalApiAccess | u
   }
   const parsed = LocalApiAccessSchema.safeParse(parseJson(text));
   // A daemon writes it whole or not at all: anything else is damage that its next start repairs.
-  return parsed.success ? parsed.data : undefined;
+  return parsed.success && isOwnProcess(parsed.data.pid) ? parsed.data : undefined;
+}
+
+/**
+ * A daemon that was killed leaves its file behind, and another user's program may listen on its port by now: it must not
+ * be told anything, above all no passphrase.
+ */
+function isOwnProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // ESRCH: gone. EPERM: another user's, who got the number.
+    return false;
+  }
 }
 
 function notRunning(cause?: Error): CommandError {

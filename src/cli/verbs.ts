@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from './context.ts';
 
 /** Adds a verb's arguments, options, help and action to its place in the command tree. */
-export type DeclareVerb = (command: Command, context: CommandContext) => void;
+type DeclareVerb = (command: Command, context: CommandContext) => void;
 
 export interface Verb {
   readonly name: string;

@@ -40,8 +40,8 @@ export async function fakeDaemon(
 }
 
 /** Writes the word that a daemon leaves of itself. */
-export async function writeAccess(home: string, port: number): Promise<void> {
+export async function writeAccess(home: string, port: number, pid = process.pid): Promise<void> {
   await mkdir(home, { recursive: true });
-  const access = { url: `http://127.0.0.1:${port}`, token: 'the-token', pid: process.pid };
+  const access = { url: `http://127.0.0.1:${port}`, token: 'the-token', pid };
   await writeFile(join(home, localApiAccessFileName), JSON.stringify(access));
 }

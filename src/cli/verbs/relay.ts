@@ -59,6 +59,10 @@ async function runRelayCommand(options: RelayCommandOptions, context: CommandCon
       ...(relay.httpPort !== undefined && { httpPort: relay.httpPort }),
     });
     output.line(`Relay is listening on port ${relay.port}. Give people this URL:\n\n  ${relay.url}\n`);
+    if (settings.publicHost === undefined)
+      output.note(
+        'Others reach it by the name of this machine: start it with --public-host NAME to print that one.',
+      );
     await signals.stopped;
   } finally {
     process.removeListener('SIGHUP', onHangUp);
