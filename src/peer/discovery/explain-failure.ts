@@ -48,7 +48,7 @@ export function explainFailure(
       if (attempts.length === 0) return relay;
       return new DiscoveryError(
         'unreachable',
-        `${email} does not answer where it was last (${told}), and the relay cannot be asked for a newer address: ${relay.message}`,
+        `${email} does not answer where it was last: ${told}. There may be a newer address, but: ${relay.message}`,
         { attempts, cause: lookup.error },
       );
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -90,6 +91,27 @@ test('an e-mail that belongs to another key is refused, a certificate that is no
     failsWith('unregistered', /does not know us/),
   );
   await assert.rejects(first.certificates('nobody@example.com'), failsWith('not_found', /./));
+});
+
+test('a relay that does not know us is told who we are, and asked again', async () => {
+  await using relay = await startRelay();
+  using client = new RelayClient({ url: relay.url, identity: await testIdentity('ann@example.com') });
+  assert.deepEqual(await client.list(), []);
+});
+
+test('a relay that will not know us is not registered at over and over', async () => {
+  const ann = await testIdentity('ann@example.com');
+  await using pretended = await pretendRelay(ann, (request, response) => {
+    const answer =
+      request.method === 'POST'
+        ? answerJson(200, { client_id: randomUUID() })
+        : answerJson(401, { error: 'the client certificate is not registered' });
+    answer(request, response);
+  });
+  for (let n = 0; n < 2; n += 1)
+    await assert.rejects(pretended.client.list(), failsWith('unregistered', /does not know us/));
+  const list = 'GET /api/relay/broadcast/list?limit=1000';
+  assert.deepEqual(pretended.server.requests, [list, 'POST /api/relay/register', list, list]);
 });
 
 test('an impostor at the address of the relay gets no request', async () => {

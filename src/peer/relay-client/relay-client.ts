@@ -50,6 +50,8 @@ const listPeersMax = 100_000;
 const listPageBytesMax = 4 * 1024 * 1024;
 /** More devices than one account may have, each with a certificate of 8 KB. */
 const answerBytesMax = 256 * 1024;
+/** Between registrations that questions lead to. */
+const registerIntervalMs = 600_000;
 /** Look-ups of friends go over these; a list must not hold up a broadcast. */
 const socketsMax = 4;
 
@@ -63,6 +65,8 @@ export class RelayClient extends EventEmitter<RelayClientEvents> implements Disp
   #identity: Identity;
   #connections: PinnedClient;
   #clockOffsetMs: number | undefined;
+  /** When a question led to a registration. */
+  #registeredAtMs: number | undefined;
 
   constructor(options: RelayClientOptions) {
     super();
@@ -123,7 +127,7 @@ export class RelayClient extends EventEmitter<RelayClientEvents> implements Disp
   /** @throws {RelayError} `not_found` when unknown, hidden, not announced or expired. */
   async lookup(email: Email, options: CallOptions = {}): Promise<AnnouncedPeer> {
     const path = `${relayPaths.lookup}?email=${encodeURIComponent(email)}`;
-    const answer = await this.#call('lookup', { method: 'GET', path }, options);
+    const answer = await this.#ask('lookup', { method: 'GET', path }, options);
     const peer = this.#parse(AnnouncedPeerSchema, answer, 'lookup');
     if (peer.email !== email)
       throw notARelay(this.url.origin, `it was asked for ${email} and told of somebody else`);
@@ -135,7 +139,7 @@ export class RelayClient extends EventEmitter<RelayClientEvents> implements Disp
     const peers: AnnouncedPeer[] = [];
     let path: string | undefined = `${relayPaths.list}?limit=${listPagePeers}`;
     for (let page = 0; path !== undefined && page < listPeersMax / listPagePeers; page += 1) {
-      const answer: RelayAnswer = await this.#call(
+      const answer: RelayAnswer = await this.#ask(
         'list',
         { method: 'GET', path },
         { ...options, bytesMax: listPageBytesMax },
@@ -156,7 +160,7 @@ export class RelayClient extends EventEmitter<RelayClientEvents> implements Disp
    */
   async certificates(email: Email, options: CallOptions = {}): Promise<CertificateClaims[]> {
     const path = `${relayPaths.certificate}?email=${encodeURIComponent(email)}`;
-    const answer = await this.#call('certificate', { method: 'GET', path }, options);
+    const answer = await this.#ask('certificate', { method: 'GET', path }, options);
     const { certificates } = this.#parse(CertificateResponseSchema, answer, 'certificate');
     const claims = certificates.flatMap(({ certificate }) => readClaims(certificate, email));
     if (claims.length === 0 && certificates.length > 0)
@@ -185,6 +189,33 @@ export class RelayClient extends EventEmitter<RelayClientEvents> implements Disp
       socketsMax,
       idleSocketsMax: 2,
     });
+  }
+
+  /**
+   * A question that only the registered may ask. A relay that does not know us (our first second, or its lost memory) is
+   * told who we are, and asked again.
+   */
+  async #ask(
+    call: string,
+    request: PinnedRequest,
+    options: CallOptions & { readonly bytesMax?: number },
+  ): Promise<RelayAnswer> {
+    try {
+      return await this.#call(call, request, options);
+    } catch (error) {
+      if (!(error instanceof RelayError && error.code === 'unregistered') || !this.#mayRegister())
+        throw error;
+      await this.register(undefined, options);
+      return this.#call(call, request, options);
+    }
+  }
+
+  /** Once a while: what is registered and still unknown has another trouble, which no repetition heals. */
+  #mayRegister(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#registeredAtMs !== undefined && nowMs - this.#registeredAtMs < registerIntervalMs) return false;
+    this.#registeredAtMs = nowMs;
+    return true;
   }
 
   async #call(
