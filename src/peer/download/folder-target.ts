@@ -28,8 +28,12 @@ export class FolderTarget {
     this.#namesByFolder = isFolding ? new Map() : undefined;
   }
 
-  /** Makes the folder when the one above it is there. */
-  static async open(path: string): Promise<FolderTarget> {
+  /**
+   * Makes the folder when the one above it is there.
+   *
+   * @param isFolding whether its file system takes several spellings for one name; found out when not given.
+   */
+  static async open(path: string, isFolding?: boolean): Promise<FolderTarget> {
     if (!isAbsolute(path) || path.includes('\0'))
       throw new DownloadError(
         'bad_request',
@@ -41,7 +45,7 @@ export class FolderTarget {
       const real = await realpath(path);
       if (!(await lstat(real)).isDirectory())
         throw new DownloadError('bad_request', `${action}: it is no folder`);
-      return new FolderTarget(real, await foldsNames(real));
+      return new FolderTarget(real, isFolding ?? (await foldsNames(real)));
     } catch (error) {
       if (errnoOf(error) === 'ENOENT')
         throw new DownloadError('bad_request', `${action}: the folder above it does not exist`, {

@@ -2,8 +2,8 @@
 const windowMs = 5_000;
 /** A speed out of less than this is noise. */
 const spanMsMin = 500;
-/** Twice the five updates a second that there are, so that the window is never cut short. */
-const samplesMax = 50;
+/** A sample closer than this to the one before the last takes the last one's place: the window holds some 50. */
+const sampleGapMs = 100;
 
 interface Sample {
   readonly atMs: number;
@@ -29,10 +29,10 @@ export class SpeedEstimator {
   add(atMs: number, bytes: number): void {
     const last = this.#samples.at(-1);
     if (last !== undefined && (atMs < last.atMs || bytes < last.bytes)) this.#samples = [];
+    if (atMs - (this.#samples.at(-2)?.atMs ?? -Infinity) < sampleGapMs) this.#samples.pop();
     this.#samples.push({ atMs, bytes });
     // The one before the window stays: the window's first bytes are counted from it.
-    while (this.#samples.length > samplesMax || (this.#samples[1]?.atMs ?? Infinity) <= atMs - windowMs)
-      this.#samples.shift();
+    while ((this.#samples[1]?.atMs ?? Infinity) <= atMs - windowMs) this.#samples.shift();
   }
 
   /** Forgets what was measured; bytes that were there already are no speed. */

@@ -29,14 +29,19 @@ const owner = await testIdentity('owner@example.com');
 const guest = await testIdentity('visitor@example.com');
 
 /** The real house behind a real TLS server on loopback, whose answers a test can spoil. */
-export async function openTestHouse(tree: Tree = {}): Promise<TestHouse> {
+export async function openTestHouse(
+  tree: Tree = {},
+  settings: { readonly showHidden?: boolean } = {},
+): Promise<TestHouse> {
   const folder = await temporaryFolder();
   const root = join(folder.path, 'house');
   const downloads = join(folder.path, 'downloads');
   await plant(root, tree);
   await plant(downloads, {});
-  const settings = { root, allowPrograms: false, showHidden: false };
-  const house = await createHouse(settings, pino({ level: 'silent' }));
+  const house = await createHouse(
+    { root, allowPrograms: false, showHidden: false, ...settings },
+    pino({ level: 'silent' }),
+  );
   const server = await httpsServer(owner, (request, response) => {
     if (test.interfere?.(request, response) === true) return;
     void house.handle(request, response, {
@@ -65,6 +70,35 @@ export async function openTestHouse(tree: Tree = {}): Promise<TestHouse> {
     },
   };
   return test;
+}
+
+/** Lets `bytes` of the body out and then nothing more, with the connection open. */
+export function stallAfter(response: ServerResponse, bytes: number): void {
+  let left = bytes;
+  const write = response.write.bind(response);
+  response.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    const part = Buffer.isBuffer(chunk) ? chunk.subarray(0, left) : Buffer.alloc(0);
+    left -= part.length;
+    // Without its callback the house never hears that the bytes have left, and waits.
+    return (write as (...parameters: unknown[]) => boolean)(part, ...(left > 0 ? rest : []));
+  };
+}
+
+/** Changes the bytes of a body as they leave: `change` may write to what it is given. */
+export function spoilBody(response: ServerResponse, change: (chunk: Buffer, position: number) => void): void {
+  let position = 0;
+  const write = response.write.bind(response);
+  response.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    const copy = Buffer.from(chunk as Buffer);
+    change(copy, position);
+    position += copy.length;
+    return (write as (...parameters: unknown[]) => boolean)(copy, ...rest);
+  };
+}
+
+/** Where the bytes of an answer begin in the file. */
+export function rangeStart(request: IncomingMessage): number {
+  return Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
 }
 
 export function isRequestFor(route: string, { url }: IncomingMessage): boolean {
