@@ -8,10 +8,11 @@ import { withCode } from './testing/store-fixture.ts';
 type Reply = readonly Outcome[] | undefined;
 
 /** A queue whose batches are answered by the test. */
-function heldQueue(waitingBytesMax = 1000) {
+function heldQueue(waitingBytesMax = 1000, gatherMs = 0) {
   const batches: { operations: readonly number[]; reply: PromiseWithResolvers<Reply> }[] = [];
   const queue = new BatchQueue<number>({
     waitingBytesMax,
+    gatherMs,
     bytesOf: () => 10,
     commit: (operations) => {
       const reply = Promise.withResolvers<Reply>();
@@ -123,4 +124,24 @@ test('failing rejects what waits and what is under way; closing lets both finish
   closing.batches[1]?.reply.resolve(undefined);
   await Promise.all(kept);
   await closed;
+});
+
+test('the first of a batch waits a little for company, and no longer once there is enough', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { queue, batches } = heldQueue(1000, 3);
+  const accepted = [queue.submit(1)];
+  await nextTurn();
+  accepted.push(queue.submit(2));
+  assert.deepEqual(batches, []);
+  t.mock.timers.tick(3);
+  assert.deepEqual(batches[0]?.operations, [1, 2]);
+
+  for (let number = 0; number < 32; number += 1) accepted.push(queue.submit(number));
+  batches[0]?.reply.resolve(undefined);
+  await Promise.all(accepted.slice(0, 2));
+  await nextTurn();
+  await nextTurn();
+  assert.equal(batches[1]?.operations.length, 32);
+  batches[1]?.reply.resolve(undefined);
+  await Promise.all(accepted);
 });

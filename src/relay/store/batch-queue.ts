@@ -10,6 +10,15 @@ const waitingBytesMaxDefault = 64 * 2 ** 20;
 const batchOperationsMax = 2_048;
 const batchBytesMax = 8 * 2 ** 20;
 
+/**
+ * A batch that is begun by an idle queue waits this long for company. A commit of one row costs two wake-ups of threads and
+ * a transaction, 30 µs; with newcomers announcing themselves 800 times a second, gathering makes a new connection with its
+ * announcement 1.10 × instead of 1.22 × as dear as without a store. A client waits tens of milliseconds for its handshake before.
+ */
+const gatherMsDefault = 3;
+/** Enough company: a batch of this size is as cheap a row as a larger one. */
+const gatheredOperationsEnough = 32;
+
 /** What became of one operation of a batch; `undefined` stands for success without a value, the usual case. */
 export type Outcome = undefined | { readonly value: unknown } | { readonly error: StoreError };
 
@@ -26,19 +35,23 @@ export interface BatchQueueOptions<Operation> {
   /** About how much memory an operation holds. */
   readonly bytesOf: (operation: Operation) => number;
   readonly waitingBytesMax?: number;
+  /** How long the first operation of a batch waits for others, milliseconds; 0: to the end of the turn. */
+  readonly gatherMs?: number;
 }
 
 /**
- * Group commit: one batch is under way at a time, and the next one is whatever arrived meanwhile. When idle, a batch
- * begins at the end of the event-loop turn, so that all requests read in one turn share a commit.
+ * Group commit: one batch is under way at a time, and the next one is whatever arrived meanwhile, or within a few
+ * milliseconds of the first.
  */
 export class BatchQueue<Operation> {
   readonly #commit: BatchQueueOptions<Operation>['commit'];
   readonly #bytesOf: BatchQueueOptions<Operation>['bytesOf'];
   readonly #waitingBytesMax: number;
+  readonly #gatherMs: number;
   #waiting: Entry<Operation>[] = [];
   #waitingBytes = 0;
   #committing: readonly Entry<Operation>[] = [];
+  #gathering: NodeJS.Timeout | undefined;
   #isScheduled = false;
   #refusal: StoreError | undefined;
   #onIdle: (() => void) | undefined;
@@ -47,6 +60,7 @@ export class BatchQueue<Operation> {
     this.#commit = options.commit;
     this.#bytesOf = options.bytesOf;
     this.#waitingBytesMax = options.waitingBytesMax ?? waitingBytesMaxDefault;
+    this.#gatherMs = options.gatherMs ?? gatherMsDefault;
   }
 
   /** Resolves with the operation's value once it is committed. */
@@ -82,11 +96,20 @@ export class BatchQueue<Operation> {
 
   #schedule(): void {
     if (this.#isScheduled || this.#committing.length > 0) return;
+    if (this.#gatherMs > 0 && this.#waiting.length < gatheredOperationsEnough) {
+      this.#gathering ??= setTimeout(() => this.#begin(), this.#gatherMs);
+      return;
+    }
+    // At the end of the turn: what is read in one turn shares a commit.
     this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      if (this.#waiting.length > 0) void this.#commitNext();
-    });
+    setImmediate(() => this.#begin());
+  }
+
+  #begin(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#isScheduled = false;
+    if (this.#waiting.length > 0 && this.#committing.length === 0) void this.#commitNext();
   }
 
   async #commitNext(): Promise<void> {
