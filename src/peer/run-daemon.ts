@@ -3,6 +3,7 @@ import { type Identity, loadIdentity } from '../identity/key-store.ts';
 import { makePrivateFolder } from '../util/atomic-file.ts';
 import type { DataFolders } from '../util/platform/data-folder.ts';
 import type { RelayState } from '../wire/local-api.ts';
+import { broadcastFriendsMax, type ReadyRequest } from '../wire/relay-http.ts';
 import { parseRelayUrl } from '../wire/relay-url.ts';
 import type { Settings } from '../wire/settings.ts';
 import { daemonStatus } from './daemon/daemon-status.ts';
@@ -99,16 +100,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<RunningDaemo
       ? undefined
       : cleanup.use(new Announcer({ relay, refreshSeconds: settings.broadcastRefreshSeconds, log }));
   const announce = (): void =>
-    announcer?.offer(
-      house.isSharing
-        ? {
-            port: house.port.port,
-            addresses: [...addresses.announced],
-            announce: settings.announce,
-            ...(settings.announce === 'friends' && { friends: friends.friends().map(({ email }) => email) }),
-          }
-        : undefined,
-    );
+    announcer?.offer(house.isSharing ? announcement(settings, house, addresses, friends) : undefined);
   addresses.on('addressesChanged', () => {
     announce();
     // The same addresses after a sleep: the broadcast may have expired, and connections be dead without saying so.
@@ -161,6 +153,19 @@ export async function runDaemon(options: RunDaemonOptions): Promise<RunningDaemo
     onRequest: (listener) => friends.on('requestArrived', listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function announcement(
+  { announce }: Settings,
+  house: HouseService,
+  addresses: AddressWatch,
+  friends: FriendBook,
+): ReadyRequest {
+  const base = { port: house.port.port, addresses: [...addresses.announced], announce };
+  if (announce !== 'friends') return base;
+  // More than the relay takes: the oldest friends see us, the others still find us at the address they know.
+  const emails = friends.friends().toSorted((a, b) => (a.friendSinceMs ?? 0) - (b.friendSinceMs ?? 0));
+  return { ...base, friends: emails.slice(0, broadcastFriendsMax).map(({ email }) => email) };
 }
 
 function openRelay(settings: Settings, identity: Identity): RelayClient | undefined {

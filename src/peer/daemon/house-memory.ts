@@ -8,6 +8,8 @@ const MemorySchema = z.object({
   folder: z.string(),
   /** Which folder it was, to notice that its disk is not mounted. */
   marker: z.object({ dev: z.string(), ino: z.string(), isMountPoint: z.boolean() }).optional(),
+  /** Where the house listened. */
+  port: z.int().min(1).max(65_535).optional(),
   /** False after `flashback share off`. */
   isSharing: z.boolean(),
 });
@@ -29,7 +31,9 @@ export async function readHouseMemory(dataFolder: string, folder: string): Promi
   }
   const parsed = MemorySchema.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Error(`Cannot read ${join(dataFolder, fileName)}: delete it to start anew`);
-  return parsed.data.folder === folder ? parsed.data : { ...fresh, isSharing: parsed.data.isSharing };
+  if (parsed.data.folder === folder) return parsed.data;
+  const { isSharing, port } = parsed.data;
+  return { folder, isSharing, ...(port !== undefined && { port }) };
 }
 
 export function writeHouseMemory(dataFolder: string, memory: HouseMemory): Promise<void> {

@@ -64,7 +64,7 @@ export class HouseService implements AsyncDisposable {
     if (folder === undefined || !memory.isSharing) await house.switchSharing(false);
     const port = await HousePort.open({
       identity: options.identity,
-      ports: parsePortRange(settings.housePort),
+      ports: parsePortRange(settings.housePort, memory.port),
       interface: settings.houseInterface,
       onRequest: frontDoor(createAdmission(options), house, log),
       log,
@@ -111,7 +111,7 @@ export class HouseService implements AsyncDisposable {
   async #remember(): Promise<void> {
     const state = this.#house.state();
     const marker = state.kind === 'shared' ? state.marker : this.#memory.marker;
-    this.#memory = { ...this.#memory, ...(marker !== undefined && { marker }) };
+    this.#memory = { ...this.#memory, port: this.port.port, ...(marker !== undefined && { marker }) };
     await writeHouseMemory(this.#options.dataFolder, this.#memory);
   }
 }

@@ -4,14 +4,21 @@ import type { Server } from 'node:net';
 export interface PortRange {
   readonly first: number;
   readonly last: number;
+  /** Tried before the others. */
+  readonly preferred?: number;
 }
 
 /** How many ports above a taken fixed one are tried: the same distance that people expect of a development server. */
 const portsAfterFixedMax = 20;
 
-/** Reads the `housePort` setting: `0`, a port (and the next ones when it is taken), or `"first-last"`. */
-export function parsePortRange(setting: number | string): PortRange {
-  if (setting === 0) return { first: 0, last: 0 };
+/**
+ * Reads the `housePort` setting: `0`, a port (and the next ones when it is taken), or `"first-last"`.
+ *
+ * @param lastPort where the house was before: with `0` it goes there again if it can, so that friends who know that
+ * address find it while the relay is away.
+ */
+export function parsePortRange(setting: number | string, lastPort?: number): PortRange {
+  if (setting === 0) return { first: 0, last: 0, ...(lastPort !== undefined && { preferred: lastPort }) };
   if (typeof setting === 'number')
     return { first: setting, last: Math.min(65_535, setting + portsAfterFixedMax) };
   const [first = 0, last = 0] = setting.split('-').map(Number);
@@ -30,6 +37,8 @@ export async function listenInRange(
   ports: PortRange,
   interfaces: 'all' | 'loopback',
 ): Promise<void> {
+  const { preferred } = ports;
+  if (preferred !== undefined && (await tryListen(server, preferred, interfaces)) === undefined) return;
   for (let port = ports.first; port <= ports.last; port += 1) {
     const problem = await tryListen(server, port, interfaces);
     if (problem === undefined) return;
