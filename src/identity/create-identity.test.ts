@@ -19,6 +19,8 @@ test('createIdentity certifies a P-256 key for the e-mail, in CN and as rfc822Na
   assert.equal(certificate.checkPrivateKey(createPrivateKey(keyPem)), true);
   assert.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
   assert.match(keyPem, /^-----BEGIN PRIVATE KEY-----\n/);
+  // People put files together with cat: each ends its last line.
+  for (const pem of [keyPem, certificatePem]) assert.match(pem, /-----END [A-Z ]+-----\n$/);
 });
 
 test('createIdentity is valid from a day back, against clocks that are behind, for two years', async () => {

@@ -89,7 +89,10 @@ async function certify(
     ],
   });
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  return { keyPem: pem('PRIVATE KEY', pkcs8), certificatePem: certificate.toString('pem') };
+  return {
+    keyPem: pem('PRIVATE KEY', pkcs8),
+    certificatePem: pem('CERTIFICATE', Buffer.from(certificate.rawData)),
+  };
 }
 
 async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {

@@ -34,7 +34,7 @@ export async function testAuthority(): Promise<TestAuthority> {
     ],
   });
   return {
-    certificatePem: root.toString('pem'),
+    certificatePem: `${root.toString('pem')}\n`,
     async issue(name, type = 'dns') {
       const leafKeys = await generateKeys();
       const leaf = await X509CertificateGenerator.create({
@@ -50,7 +50,7 @@ export async function testAuthority(): Promise<TestAuthority> {
       const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey));
       return {
         keyPem: `-----BEGIN PRIVATE KEY-----\n${key.toString('base64')}\n-----END PRIVATE KEY-----\n`,
-        certificatePem: leaf.toString('pem'),
+        certificatePem: `${leaf.toString('pem')}\n`,
       };
     },
   };
