@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerCertificate, type KeyAndCertificate } from '../../identity/create-identity.ts';
 import { type Fingerprint, fingerprintOf } from '../../identity/fingerprint.ts';
@@ -14,16 +14,17 @@ export interface ServerCertificate extends KeyAndCertificate {
 /** Clients pin it, so changing it is an event for all of them: it lives as long as a relay might. */
 const selfSignedValidityMs = 20 * 365 * 86_400_000;
 
-/** The certificate that the operator gave, to be read again on SIGHUP. */
+/**
+ * The certificate that the operator gave, to be read again on SIGHUP.
+ *
+ * @throws an error that names the file which is missing, cannot be read, or does not belong to the other.
+ */
 export async function readServerCertificate(
   certificateFile: string,
   keyFile: string,
 ): Promise<ServerCertificate> {
-  const [certificatePem, keyPem] = await Promise.all([
-    readFile(certificateFile, 'utf8'),
-    readFile(keyFile, 'utf8'),
-  ]);
-  return describe({ certificatePem, keyPem }, certificateFile);
+  const certificatePem = await readPart(certificateFile);
+  return describe({ certificatePem, keyPem: await readPart(keyFile) }, certificateFile, keyFile);
 }
 
 /** The relay's own certificate: made at the first start, kept in the data folder. */
@@ -33,31 +34,65 @@ export async function ownServerCertificate(
 ): Promise<ServerCertificate> {
   const certificateFile = join(dataFolder, 'relay.crt');
   const keyFile = join(dataFolder, 'relay.key');
-  try {
-    return await readServerCertificate(certificateFile, keyFile);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
+  // The certificate is written last: without it there never was one, with it there is one that clients have pinned.
+  if (await exists(certificateFile)) return readServerCertificate(certificateFile, keyFile);
   const made = await createServerCertificate(hostNames, { validityMs: selfSignedValidityMs });
   await makePrivateFolder(dataFolder);
   await writeFileAtomically(keyFile, made.keyPem);
   await writeFileAtomically(certificateFile, made.certificatePem);
-  return describe(made, certificateFile);
+  return describe(made, certificateFile, keyFile);
 }
 
-function describe(parts: KeyAndCertificate, origin: string): ServerCertificate {
-  let certificate: X509Certificate;
+async function readPart(file: string): Promise<string> {
   try {
-    certificate = new X509Certificate(parts.certificatePem);
+    return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new Error(`Cannot read the relay's certificate in ${origin}: it is not a PEM certificate`, {
-      cause,
-    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot read the relay's certificate or its key: ${reason}`, { cause });
   }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function describe(parts: KeyAndCertificate, certificateFile: string, keyFile: string): ServerCertificate {
+  const certificate = readX509(parts.certificatePem, certificateFile);
+  if (!isPair(certificate, parts.keyPem, keyFile))
+    throw new Error(
+      `The relay's certificate ${certificateFile} and the key ${keyFile} do not belong together`,
+    );
   return {
     ...parts,
     fingerprint: fingerprintOf(certificate),
     // `checkIssued` says no here: it wants the right to sign certificates, which an end entity has not.
     isSelfSigned: certificate.verify(certificate.publicKey),
   };
+}
+
+function readX509(pem: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new Error(`Cannot read the relay's certificate in ${file}: it is not a PEM certificate`, { cause });
+  }
+}
+
+function isPair(certificate: X509Certificate, keyPem: string, keyFile: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(keyPem));
+  } catch (cause) {
+    throw new Error(
+      `Cannot read the relay's key in ${keyFile}: it is not a PEM private key without passphrase`,
+      {
+        cause,
+      },
+    );
+  }
 }
