@@ -1,20 +1,22 @@
-import { createServer, type Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import pino, { type Logger } from 'pino';
 import { z } from 'zod';
 import type { Fingerprint } from '../identity/fingerprint.ts';
 import { makePrivateFolder } from '../util/atomic-file.ts';
 import { bracketed } from '../wire/ip-address.ts';
 import { formatRelayUrl } from '../wire/relay-url.ts';
+import { OpenConnections } from './server/open-connections.ts';
 import { type RateLimitOptions, RateLimits, rateLimitDefaults } from './server/rate-limits.ts';
-import { createRestApp } from './server/rest-app.ts';
+import { createRestApp, refuseOtherMethods } from './server/rest-app.ts';
 import {
   ownServerCertificate,
   readServerCertificate,
   type ServerCertificate,
 } from './server/server-certificate.ts';
-import { createTlsListener, renewTlsCertificate } from './server/tls-listener.ts';
+import { createPlainListener, createTlsListener, renewTlsCertificate } from './server/tls-listener.ts';
 import { openStore } from './store/open-store.ts';
 import type { Store } from './store/store.ts';
 import { ExpiryJob } from './tracker/expiry-job.ts';
@@ -42,6 +44,10 @@ export interface RunRelayOptions {
   readonly rateLimits?: Partial<RateLimitOptions>;
   readonly connectionsMax?: number;
   readonly log?: Logger;
+  /** Wall clock, for expiry and rate limits; the cleanup job keeps its own pace. */
+  readonly nowMs?: () => number;
+  /** A store that is open already, in place of the one that the settings name; the caller closes it. */
+  readonly store?: Store;
 }
 
 export interface RunningRelay extends AsyncDisposable {
@@ -49,8 +55,9 @@ export interface RunningRelay extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly httpPort: number | undefined;
+  /** Of the certificate that new connections are shown. */
   readonly fingerprint: Fingerprint;
-  /** Reads the certificate files again (SIGHUP). */
+  /** Reads the certificate files again (SIGHUP). Rejects when they cannot be used; the old certificate then stays. */
   reloadCertificate(): Promise<void>;
 }
 
@@ -62,19 +69,14 @@ const probeTimeoutMs = 2000;
 /** Starts a relay and resolves when it answers. Dispose it to stop: answers under way are finished, writes are kept. */
 export async function runRelay(options: RunRelayOptions): Promise<RunningRelay> {
   const log = options.log ?? pino({ level: 'silent' });
+  const nowMs = options.nowMs ?? Date.now;
   await makePrivateFolder(options.dataFolder);
   await using cleanup = new AsyncDisposableStack();
-  const certificate = await loadCertificate(options);
-  const store = cleanup.use(
-    await openStore({
-      log,
-      ...(options.databaseUrl === undefined
-        ? { sqliteFile: join(options.dataFolder, 'relay.sqlite') }
-        : { databaseUrl: options.databaseUrl }),
-    }),
-  );
+  let certificate = await loadCertificate(options);
+  const store = options.store ?? cleanup.use(await openStore({ log, ...storePlace(options) }));
   const tracker = new Tracker({
     store,
+    nowMs,
     ...(options.broadcastLifetimeSeconds !== undefined && {
       broadcastLifetimeMs: options.broadcastLifetimeSeconds * 1000,
     }),
@@ -83,44 +85,73 @@ export async function runRelay(options: RunRelayOptions): Promise<RunningRelay> 
   const intervalMs =
     options.cleanupIntervalSeconds === undefined ? undefined : options.cleanupIntervalSeconds * 1000;
   cleanup.use(new ExpiryJob(tracker, log, intervalMs));
-  const limits = cleanup.use(new RateLimits({ ...rateLimitDefaults, ...options.rateLimits }));
+  const limits = cleanup.use(new RateLimits({ ...rateLimitDefaults, ...options.rateLimits }, nowMs));
   const hotRoutes = new HotRoutes({ tracker, limits, log });
-  const app = await createRestApp(limits, log);
+  const app = await createRestApp({ tracker, limits, log });
   registerTrackerRoutes(app, tracker, limits, hotRoutes);
-  registerHealthRoutes(app, store);
+  registerHealthRoutes(app, store, log);
   await app.ready();
 
-  const server = createTlsListener(
+  const server = createTlsListener({
     certificate,
-    (request, response) => {
+    onRequest: (request, response) => {
       if (!hotRoutes.serve(request, response)) app.routing(request, response);
     },
-    options.connectionsMax,
-  );
-  const port = await listen(server, options.port, options.host);
-  cleanup.defer(() => close(server));
-  let httpPort: number | undefined;
-  if (options.httpPort !== undefined) {
-    const plain = createServer((request, response) => app.routing(request, response));
-    httpPort = await listen(plain, options.httpPort, '127.0.0.1');
-    cleanup.defer(() => close(plain));
-  }
-  const { accountCount: clients, announcedCount: announced } = tracker.directory;
+    ...(options.connectionsMax !== undefined && { connectionsMax: options.connectionsMax }),
+  });
+  const port = await open(cleanup, server, options.port, options.host, log);
+  const httpPort =
+    options.httpPort === undefined
+      ? undefined
+      : await open(
+          cleanup,
+          createPlainListener((request, response) => app.routing(request, response)),
+          options.httpPort,
+          '127.0.0.1',
+          log,
+        );
+  const { accountCount: clients, listedCount: announced } = tracker.directory;
   log.info({ port, store: store.engine, clients, announced }, 'relay is listening');
 
   const owned = cleanup.move();
   const origin = `https://${bracketed(options.publicHost ?? '127.0.0.1')}:${port}`;
   return {
-    url: formatRelayUrl(origin, certificate.isSelfSigned ? certificate.fingerprint : undefined),
+    get url() {
+      return formatRelayUrl(origin, certificate.isSelfSigned ? certificate.fingerprint : undefined);
+    },
     port,
     httpPort,
-    fingerprint: certificate.fingerprint,
+    get fingerprint() {
+      return certificate.fingerprint;
+    },
     async reloadCertificate() {
-      renewTlsCertificate(server, await loadCertificate(options));
-      log.info('certificate was read again');
+      const next = await loadCertificate(options);
+      renewTlsCertificate(server, next);
+      certificate = next;
+      log.info({ fingerprint: certificate.fingerprint }, 'certificate was read again');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function storePlace({ databaseUrl, dataFolder }: RunRelayOptions) {
+  return databaseUrl === undefined ? { sqliteFile: join(dataFolder, 'relay.sqlite') } : { databaseUrl };
+}
+
+/** Listens, and closes with `cleanup`. @returns the port. */
+async function open(
+  cleanup: AsyncDisposableStack,
+  server: HttpServer,
+  wantedPort: number,
+  host: string | undefined,
+  log: Logger,
+): Promise<number> {
+  const connections = new OpenConnections(server, { log });
+  const port = await listen(server, wantedPort, host);
+  // A connection that cannot be accepted (no file descriptor, no memory) is this connection's end, not the relay's.
+  server.on('error', (error) => log.error({ err: error }, 'cannot accept a connection'));
+  cleanup.defer(() => close(server, connections));
+  return port;
 }
 
 function loadCertificate(options: RunRelayOptions): Promise<ServerCertificate> {
@@ -132,33 +163,40 @@ function loadCertificate(options: RunRelayOptions): Promise<ServerCertificate> {
   return ownServerCertificate(dataFolder, [publicHost ?? 'localhost']);
 }
 
-function registerHealthRoutes(app: Awaited<ReturnType<typeof createRestApp>>, store: Store): void {
+function registerHealthRoutes(app: FastifyInstance, store: Store, log: Logger): void {
   const tags = ['operations'];
+  const config = { isUncounted: true };
   const HealthSchema = z.object({ status: z.string(), timestamp: z.string(), uptime: z.number() });
-  app.get('/health', { schema: { tags, summary: 'Is it alive', response: { 200: HealthSchema } } }, () => ({
+  const health = { tags, summary: 'Is it alive', response: { 200: HealthSchema } };
+  app.get('/health', { config, schema: health }, () => ({
     status: 'ok',
     timestamp: new Date().toISOString(),
     uptime: Math.round(process.uptime()),
   }));
+  refuseOtherMethods(app, '/health', ['GET']);
+
   const ReadySchema = z.object({ status: z.string() });
-  app.get(
-    '/ready',
-    {
-      schema: {
-        tags,
-        summary: 'Can it serve: asks the store',
-        response: { 200: ReadySchema, 503: ReadySchema },
-      },
-    },
-    async (_request, reply) => {
-      try {
-        await store.probe({ timeoutMs: probeTimeoutMs });
-        return { status: 'ok' };
-      } catch {
-        return reply.code(503).send({ status: 'the store does not answer' });
-      }
-    },
-  );
+  const response = { 200: ReadySchema, 503: ReadySchema };
+  const ready = { tags, summary: 'Can it serve: asks the store', response };
+  let asking: Promise<boolean> | undefined;
+  app.get('/ready', { config, schema: ready }, async (_request, reply) => {
+    // Anybody may ask as often as they like: one question at a time reaches the store.
+    asking ??= doesAnswer(store, log).finally(() => {
+      asking = undefined;
+    });
+    return (await asking) ? { status: 'ok' } : reply.code(503).send({ status: 'the store does not answer' });
+  });
+  refuseOtherMethods(app, '/ready', ['GET']);
+}
+
+async function doesAnswer(store: Store, log: Logger): Promise<boolean> {
+  try {
+    await store.probe({ timeoutMs: probeTimeoutMs });
+    return true;
+  } catch (error) {
+    log.warn({ err: error }, 'the store does not answer');
+    return false;
+  }
 }
 
 /** Listens on `host`, or on everything: IPv6 with IPv4, or IPv4 alone where the machine has no IPv6. */
@@ -194,10 +232,11 @@ function listenOn(server: NetServer, port: number, host: string): Promise<void> 
   });
 }
 
-async function close(server: HttpServer): Promise<void> {
+async function close(server: HttpServer, connections: OpenConnections): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
+  connections.destroyUnused();
+  const timer = setTimeout(() => connections.destroyAll(), drainTimeoutMs);
   await closed;
   clearTimeout(timer);
 }

@@ -50,6 +50,17 @@ test('TokenBuckets keeps keys apart', () => {
   assert.equal(buckets.take('b', 0), 0);
 });
 
+test('TokenBuckets wait says what take would say, and takes nothing', () => {
+  const buckets = new TokenBuckets({ burst: 1, perSecond: 1, keysMax: 10 });
+  assert.equal(buckets.wait('a', 0), 0);
+  assert.equal(buckets.size, 0);
+  buckets.take('a', 0);
+  assert.equal(buckets.wait('a', 400), 600);
+  assert.equal(buckets.wait('a', 1000), 0);
+  assert.equal(buckets.take('a', 1000), 0);
+  assert.equal(buckets.wait('a', 1000), 1000);
+});
+
 test('TokenBuckets forgets the longest unused key when it is full, not one in use', () => {
   const buckets = new TokenBuckets({ burst: 1, perSecond: 0.001, keysMax: 3 });
   for (const key of ['busy', 'quiet', 'other']) buckets.take(key, 0);

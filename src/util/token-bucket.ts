@@ -40,6 +40,13 @@ export class TokenBuckets {
     return takeFrom(bucket, burst, perSecond, nowMs);
   }
 
+  /** The same without taking it: what `take` would say now. */
+  wait(key: string, nowMs: number): number {
+    const { burst, perSecond } = this.#options;
+    const bucket = this.#bucketByKey.get(key);
+    return bucket === undefined ? 0 : takeFrom({ ...bucket }, burst, perSecond, nowMs);
+  }
+
   get size(): number {
     return this.#bucketByKey.size;
   }

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { peerCertificate } from '../../identity/connect-pinned.ts';
 import { type Fingerprint, fingerprintOf } from '../../identity/fingerprint.ts';
-import type { Credential, Directory } from '../tracker/directory.ts';
 
 /** What the relay knows of a connection, found out at its first request and kept: parsing a certificate costs more than a look-up. */
 export interface ClientConnection {
@@ -27,19 +26,4 @@ export function clientConnection(request: IncomingMessage): ClientConnection {
     connectionBySocket.set(socket, connection);
   }
   return connection;
-}
-
-/** The account that a connection has proven to be, or why it has not: the words of a 401. */
-export type Authentication = { readonly credential: Credential } | { readonly refusal: string };
-
-export function authenticate(
-  connection: ClientConnection,
-  directory: Directory,
-  nowMs: number,
-): Authentication {
-  if (connection.fingerprint === undefined) return { refusal: 'a client certificate is required' };
-  const credential = directory.credential(connection.fingerprint);
-  if (credential === undefined) return { refusal: 'the client certificate is not registered' };
-  if (nowMs > credential.notAfterMs) return { refusal: 'the client certificate has expired' };
-  return { credential };
 }

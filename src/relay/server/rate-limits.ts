@@ -1,14 +1,19 @@
 import { TokenBucket, TokenBuckets } from '../../util/token-bucket.ts';
+import { networkOf } from '../../wire/ip-address.ts';
 import type { Credential } from '../tracker/directory.ts';
+import type { Authentication } from '../tracker/tracker.ts';
 
 export interface RateLimitOptions {
   /** Requests a second that one certificate may go on making to the tracker. */
   readonly clientPerSecond: number;
   /** Requests at once that one certificate may make after a pause. */
   readonly clientBurst: number;
-  /** Requests a minute from one network address to what needs no certificate (mission M6). */
+  /** Requests a minute from one network address without a registered certificate (mission M6). */
   readonly addressPerMinute: number;
-  /** Refusals of a taken e-mail that one network address may collect in an hour: each tells that an e-mail is there. */
+  /**
+   * Refusals of a taken e-mail that one network address may collect in an hour: each tells that an e-mail is there.
+   * Beyond them it cannot register anything new, or what still works would tell the same.
+   */
   readonly takenPerHour: number;
 }
 
@@ -35,7 +40,7 @@ export class RateLimits implements Disposable {
   readonly #nowMs: () => number;
   readonly #sweeper: NodeJS.Timeout;
 
-  constructor(options: RateLimitOptions, nowMs: () => number = Date.now) {
+  constructor(options: RateLimitOptions, nowMs: () => number) {
     this.#options = options;
     this.#nowMs = nowMs;
     this.#byAddress = new TokenBuckets({
@@ -52,17 +57,19 @@ export class RateLimits implements Disposable {
     this.#sweeper.unref();
   }
 
-  /** 0 when the request may go on, else milliseconds to wait. */
-  takeForClient(credential: Credential, requests = 1): number {
-    const nowMs = this.#nowMs();
-    credential.bucket ??= new TokenBucket(this.#options.clientBurst, this.#options.clientPerSecond, nowMs);
-    return credential.bucket.take(nowMs, requests);
+  /** 0 when the request may go on, else milliseconds to wait: counted by certificate where a registered one is shown. */
+  take(who: Authentication, address: string, requests = 1): number {
+    return 'credential' in who
+      ? this.#takeForClient(who.credential, requests)
+      : this.#takeForAddress(address);
   }
 
-  takeForAddress(address: string): number {
-    return this.#byAddress.take(networkOf(address), this.#nowMs());
+  /** 0 when this address may still be told that an e-mail is taken, else milliseconds to wait. */
+  waitForTaken(address: string): number {
+    return this.#takenByAddress.wait(networkOf(address), this.#nowMs());
   }
 
+  /** Counts that it was told. */
   takeTaken(address: string): number {
     return this.#takenByAddress.take(networkOf(address), this.#nowMs());
   }
@@ -71,21 +78,18 @@ export class RateLimits implements Disposable {
     clearInterval(this.#sweeper);
   }
 
+  #takeForClient(credential: Credential, requests: number): number {
+    const nowMs = this.#nowMs();
+    credential.bucket ??= new TokenBucket(this.#options.clientBurst, this.#options.clientPerSecond, nowMs);
+    return credential.bucket.take(nowMs, requests);
+  }
+
+  #takeForAddress(address: string): number {
+    return this.#byAddress.take(networkOf(address), this.#nowMs());
+  }
+
   #sweep(): void {
     this.#byAddress.sweep(this.#nowMs());
     this.#takenByAddress.sweep(this.#nowMs());
   }
-}
-
-/** IPv6 is counted by /64, the smallest network that one customer is given (RFC 6177). */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':').filter((group) => group !== '');
-  if (tail !== undefined) {
-    const tailGroups = tail.split(':').filter((group) => group !== '');
-    while (groups.length + tailGroups.length < 8) groups.push('0');
-    groups.push(...tailGroups);
-  }
-  return groups.slice(0, 4).join(':');
 }

@@ -1,29 +1,37 @@
+import { METHODS } from 'node:http';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { describeIssues } from '../../wire/describe-issues.ts';
 import { requestBodyBytesMax } from '../../wire/relay-http.ts';
 import { StoreError } from '../store/store-error.ts';
+import type { Tracker } from '../tracker/tracker.ts';
 import { clientConnection } from './client-connection.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { RequestError } from './request-body.ts';
 
-/** Paths that answer a load balancer or a person who looks what is here: not counted against an address. */
-const unlimitedPaths = ['/health', '/ready'];
+export interface RestAppOptions {
+  readonly tracker: Tracker;
+  readonly limits: RateLimits;
+  readonly log: Logger;
+}
 
 /**
  * The Fastify application of the routes that are not hot: schemas are zod's, errors are `{"error": "…"}`, the OpenAPI
- * document is made from what is registered. Rate limits per network address apply to all of it.
+ * document is made from what is registered. The rate limits apply to all of it but what says `isUncounted`.
  */
-export async function createRestApp(limits: RateLimits, log: Logger): Promise<FastifyInstance> {
+export async function createRestApp({ tracker, limits, log }: RestAppOptions): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     logger: false,
     bodyLimit: requestBodyBytesMax,
     exposeHeadRoutes: false,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 512 },
+    frameworkErrors: refuseUnreadablePath,
   });
+  for (const method of METHODS)
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
     // The relay is one port of a host that may serve others, and its clients come by pinned https:// URLs.
@@ -43,6 +51,7 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
     transform: ({ schema, url }) => ({ schema: documented(schema), url }),
   });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (value) => {
+    if (value === null || value === undefined) return { error: new RequestError(400, bodyMissing) };
     const parsed = schema.safeParse(value);
     return parsed.success
       ? { value: parsed.data }
@@ -52,14 +61,10 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
   readJsonWhateverItSays(app);
 
   app.addHook('onRequest', async (request, reply) => {
-    if (unlimitedPaths.includes(request.url)) return;
-    const waitMs = limits.takeForAddress(clientConnection(request.raw).address);
-    if (waitMs === 0) return;
-    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-    await reply
-      .code(429)
-      .header('retry-after', seconds)
-      .send({ error: `too many requests, try again in ${seconds} s` });
+    if (request.routeOptions.config.isUncounted === true) return;
+    const { fingerprint, address } = clientConnection(request.raw);
+    const waitMs = limits.take(tracker.authenticate(fingerprint), address);
+    if (waitMs > 0) await replyTooMany(reply, waitMs);
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'there is nothing at this path' }),
@@ -74,33 +79,55 @@ export async function createRestApp(limits: RateLimits, log: Logger): Promise<Fa
   return app;
 }
 
-/** Every method but those of `methods` at `path` answers 405 with `Allow` (RFC 9110 §15.5.6). */
+/** What cannot be routed at all: escapes in the path that are none. */
+function refuseUnreadablePath(_error: unknown, _request: unknown, reply: FastifyReply): void {
+  void reply.code(400).send({ error: 'the path cannot be read' });
+}
+
+/** 429 with `Retry-After` in whole seconds (RFC 9110 §10.2.3). */
+export function replyTooMany(reply: FastifyReply, waitMs: number): FastifyReply {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  return reply
+    .code(429)
+    .header('retry-after', seconds)
+    .send({ error: `too many requests, try again in ${seconds} s` });
+}
+
+/** Every method but those of `methods` at `path` answers 405 with `Allow` (RFC 9110 §15.5.6), whatever its body. */
 export function refuseOtherMethods(app: FastifyInstance, path: string, methods: readonly string[]): void {
-  const others = app.supportedMethods.filter((method) => !methods.includes(method));
+  const refuse = (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    reply
+      .code(405)
+      .header('allow', methods.join(', '))
+      .send({ error: `this path takes ${methods.join(' or ')} only` });
   app.route({
-    method: others,
+    method: app.supportedMethods.filter((method) => !methods.includes(method)),
     url: path,
     schema: { hide: true },
-    handler: (_request, reply) =>
-      reply
-        .code(405)
-        .header('allow', methods.join(', '))
-        .send({ error: `this path takes ${methods.join(' or ')} only` }),
+    // Before the body is read.
+    onRequest: async (request, reply) => refuse(request, reply),
+    handler: refuse,
   });
 }
 
-/** Scripts forget `content-type`; what is not JSON gets the same clear 400. */
+const bodyMissing = 'body is empty, expected JSON';
+
+/** Scripts forget `content-type`, or send it without a body; what is not JSON gets the same clear 400. */
 function readJsonWhateverItSays(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
     const text = body.toString();
+    if (request.method !== 'POST' || text === '') {
+      done(null, undefined);
+      return;
+    }
     try {
       const value: unknown = JSON.parse(text);
       if (typeof value !== 'object' || value === null || Array.isArray(value))
         done(new RequestError(400, 'body must be a JSON object'));
       else done(null, value);
     } catch {
-      done(new RequestError(400, text === '' ? 'body is empty, expected JSON' : 'body is not valid JSON'));
+      done(new RequestError(400, 'body is not valid JSON'));
     }
   });
 }
@@ -141,4 +168,11 @@ function jsonSchema(schema: unknown): unknown {
   if (!(schema instanceof z.ZodType)) return schema;
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return rest;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Not counted by the rate limits: what a load balancer asks, and what counts itself. */
+    isUncounted?: boolean;
+  }
 }

@@ -2,7 +2,7 @@ import type { Fingerprint } from '../../identity/fingerprint.ts';
 import type { TokenBucket } from '../../util/token-bucket.ts';
 import type { Email } from '../../wire/email.ts';
 import type { AnnouncedPeer } from '../../wire/relay-http.ts';
-import type { BroadcastRecord, CertificateRecord, StoredClient } from '../store/store.ts';
+import type { BroadcastRecord, CertificateRecord, ExpiredBroadcast, StoredClient } from '../store/store.ts';
 
 /** One registered person with the certificates of their devices and where they are, if they say so. */
 export interface Account {
@@ -14,6 +14,8 @@ export interface Account {
 
 export interface LiveBroadcast {
   readonly record: BroadcastRecord;
+  /** The friends of a broadcast for friends: 500 names are looked through for each viewer of each list. */
+  readonly visibleTo: ReadonlySet<Email> | undefined;
   /** Answer to a look-up, JSON; made at the first question, kept until the next broadcast. */
   json: string | undefined;
   /** Text of the request it came from: a refresh is the same bytes again and need not be parsed again. */
@@ -29,7 +31,7 @@ export interface Credential {
 }
 
 /**
- * Everything that the tracker answers from: accounts by e-mail and by certificate, and the announced ones in order
+ * Everything that the tracker answers from: accounts by e-mail and by certificate, and the listed ones in order
  * of e-mail. Memory only and synchronous; the store has it first.
  */
 export class Directory {
@@ -37,15 +39,23 @@ export class Directory {
   readonly #credentialByFingerprint = new Map<Fingerprint, Credential>();
   readonly #accountByClientId = new Map<string, Account>();
   /**
-   * Accounts with a broadcast, by e-mail. An array: inserting moves memory (tens of microseconds at 100,000), and happens
-   * when somebody comes or goes, not at a refresh; reading pages of it is what happens all the time.
+   * Accounts whose broadcast somebody else may see, by e-mail. An array: inserting moves memory (0.1 ms at 100,000), and
+   * happens when somebody comes or goes, not at a refresh; reading pages of it is what happens all the time.
    */
-  readonly #announced: Account[] = [];
+  #listed: Account[] = [];
 
-  load(stored: StoredClient): void {
-    const account = this.#accountFor(stored.client.clientId, stored.client.email);
-    for (const certificate of stored.certificates) this.#addCertificate(account, certificate);
-    if (stored.broadcast !== undefined) this.putBroadcast(account, stored.broadcast, undefined);
+  /** Takes over everything stored; the list is made once, at the end. */
+  async load(pages: AsyncIterable<readonly StoredClient[]>): Promise<void> {
+    for await (const page of pages) {
+      for (const { client, certificates, broadcast } of page) {
+        const account = this.#accountFor(client.clientId, client.email);
+        for (const certificate of certificates) this.#addCertificate(account, certificate);
+        if (broadcast !== undefined) account.live = liveBroadcast(broadcast, undefined);
+      }
+    }
+    this.#listed = [...this.#accountByEmail.values()]
+      .filter(isListed)
+      .sort((one, other) => (one.email < other.email ? -1 : 1));
   }
 
   addCertificate(email: Email, certificate: CertificateRecord): Account {
@@ -63,25 +73,38 @@ export class Directory {
   }
 
   putBroadcast(account: Account, record: BroadcastRecord, requestText: string | undefined): void {
-    if (account.live === undefined) this.#announced.splice(this.#indexAfter(account.email, true), 0, account);
-    account.live = { record, json: undefined, requestText };
+    const wasListed = isListed(account);
+    account.live = liveBroadcast(record, requestText);
+    if (isListed(account) === wasListed) return;
+    const index = this.#indexAfter(account.email, true);
+    if (wasListed) this.#listed.splice(index, 1);
+    else this.#listed.splice(index, 0, account);
   }
 
-  /** Removes an account's broadcast, or only the one named: a newer one must survive the expiry of an older. */
-  removeBroadcast(clientId: string, broadcastId?: string): boolean {
+  removeBroadcast(clientId: string): void {
     const account = this.#accountByClientId.get(clientId);
-    if (account?.live === undefined) return false;
-    if (broadcastId !== undefined && account.live.record.broadcastId !== broadcastId) return false;
+    if (account === undefined) return;
+    if (isListed(account)) this.#listed.splice(this.#indexAfter(account.email, true), 1);
     account.live = undefined;
-    this.#announced.splice(this.#indexAfter(account.email, true), 1);
-    return true;
   }
 
-  /** Up to `limit` announced accounts that `isVisible`, those with an e-mail greater than `after`, in order. */
-  announcedAfter(after: Email, limit: number, isVisible: (account: Account) => boolean): Account[] {
+  /**
+   * Removes broadcasts that expired, each by its own id: a newer one must survive the expiry of an older. In one pass:
+   * after an hour without network all of them go at once.
+   */
+  removeExpired(expired: readonly ExpiredBroadcast[]): void {
+    for (const { clientId, broadcastId } of expired) {
+      const account = this.#accountByClientId.get(clientId);
+      if (account?.live?.record.broadcastId === broadcastId) account.live = undefined;
+    }
+    this.#listed = this.#listed.filter(isListed);
+  }
+
+  /** Up to `limit` listed accounts that `isVisible`, those with an e-mail greater than `after`, in order. */
+  listedAfter(after: Email, limit: number, isVisible: (account: Account) => boolean): Account[] {
     const found: Account[] = [];
-    for (let index = this.#indexAfter(after, false); index < this.#announced.length; index += 1) {
-      const account = this.#announced[index];
+    for (let index = this.#indexAfter(after, false); index < this.#listed.length; index += 1) {
+      const account = this.#listed[index];
       if (account === undefined || found.length === limit) break;
       if (isVisible(account)) found.push(account);
     }
@@ -92,8 +115,8 @@ export class Directory {
     return this.#accountByEmail.size;
   }
 
-  get announcedCount(): number {
-    return this.#announced.length;
+  get listedCount(): number {
+    return this.#listed.length;
   }
 
   #accountFor(clientId: string, email: Email): Account {
@@ -115,18 +138,28 @@ export class Directory {
     });
   }
 
-  /** Index of the first announced e-mail greater than `email`, or with `orEqual` not less than it. */
+  /** Index of the first listed e-mail greater than `email`, or with `orEqual` not less than it. */
   #indexAfter(email: Email, orEqual: boolean): number {
     let low = 0;
-    let high = this.#announced.length;
+    let high = this.#listed.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = this.#announced[middle]?.email ?? '';
+      const other = this.#listed[middle]?.email ?? '';
       if (other < email || (!orEqual && other === email)) low = middle + 1;
       else high = middle;
     }
     return low;
   }
+}
+
+function liveBroadcast(record: BroadcastRecord, requestText: string | undefined): LiveBroadcast {
+  const visibleTo = record.announce === 'friends' ? new Set(record.visibleTo) : undefined;
+  return { record, visibleTo, json: undefined, requestText };
+}
+
+/** Whether somebody else may see it; a broadcast for nobody only keeps the client's own place. */
+function isListed(account: Account): boolean {
+  return account.live !== undefined && account.live.record.announce !== 'none';
 }
 
 /** The JSON that look-up and list give of a live broadcast. */

@@ -13,7 +13,7 @@ import {
   requestBodyBytesMax,
 } from '../../wire/relay-http.ts';
 import { answerError, answerJson, answerTooMany, startJson } from '../server/answer.ts';
-import { authenticate, type ClientConnection, clientConnection } from '../server/client-connection.ts';
+import { type ClientConnection, clientConnection } from '../server/client-connection.ts';
 import type { RateLimits } from '../server/rate-limits.ts';
 import { collectBody, parseJsonBody, RequestError } from '../server/request-body.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -25,6 +25,18 @@ const listChunkPeers = 1000;
 
 /** A request of ordinary size; longer ones are parsed each time rather than kept in memory for an hour. */
 const rememberedRequestCharactersMax = 1024;
+
+export type HotRoute = 'lookup' | 'list' | 'ready';
+
+/** Where the writing of a list has come to. */
+interface ListWalk {
+  readonly viewer: Account;
+  /** E-mail of the last peer written, or what the client asked for. */
+  after: Email;
+  /** E-mail of the page's last peer; undefined: everything. */
+  readonly until: Email | undefined;
+  isStarted: boolean;
+}
 
 export interface HotRoutesOptions {
   readonly tracker: Tracker;
@@ -43,21 +55,25 @@ export class HotRoutes {
     this.#log = options.log;
   }
 
-  /** Serves the request when it is one of ours; false leaves it untouched. */
+  /** Serves the request when it is plainly one of ours; false leaves it untouched. */
   serve(request: IncomingMessage, response: ServerResponse): boolean {
     const url = request.url ?? '';
     const queryAt = url.indexOf('?');
-    const path = queryAt === -1 ? url : url.slice(0, queryAt);
-    if (request.method === 'GET') {
-      const query = queryAt === -1 ? '' : url.slice(queryAt + 1);
-      if (path === relayPaths.lookup) this.#lookup(request, response, query);
-      else if (path === relayPaths.list) this.#list(request, response, query);
-      else return false;
-      return true;
-    }
-    if (request.method !== 'POST' || path !== relayPaths.ready) return false;
-    this.#ready(request, response);
+    const route = routeOf(request.method, queryAt === -1 ? url : url.slice(0, queryAt));
+    if (route === undefined) return false;
+    this.serveAs(route, request, response);
     return true;
+  }
+
+  /** Serves the request as this route's, however its path was written. */
+  serveAs(route: HotRoute, request: IncomingMessage, response: ServerResponse): void {
+    if (route === 'ready') {
+      this.#ready(request, response);
+      return;
+    }
+    const query = queryOf(request.url ?? '');
+    if (route === 'lookup') this.#lookup(request, response, query);
+    else this.#list(request, response, query);
   }
 
   #lookup(request: IncomingMessage, response: ServerResponse, query: string): void {
@@ -75,55 +91,49 @@ export class HotRoutes {
 
   #list(request: IncomingMessage, response: ServerResponse, query: string): void {
     const parameters = new URLSearchParams(query);
-    const limitText = parameters.get('limit');
-    // A list of everything is charged by its length.
-    const pages =
-      limitText === null ? 1 + Math.floor(this.#tracker.directory.announcedCount / listChunkPeers) : 1;
-    const credential = this.#admit(clientConnection(request), response, pages);
+    const limit = limitParameter(parameters.get('limit'));
+    const tracker = this.#tracker;
+    // Charged by its length, whether it is asked for at once or page by page.
+    const peers = Math.min(limit ?? 1, tracker.directory.listedCount);
+    const requests = Math.max(1, Math.ceil(peers / listChunkPeers));
+    const credential = this.#admit(clientConnection(request), response, requests);
     if (credential === undefined) return;
-    const after = (parameters.get('after') ?? '').toLowerCase();
-    if (limitText === null) {
-      startJson(response, []);
-      this.#writeList(response, credential.account, after, '[');
-      return;
-    }
-    const limit = Number(limitText);
-    if (!/^\d{1,6}$/.test(limitText) || limit < 1 || limit > listPageMax) {
+    if (limit === undefined) {
       answerError(response, 400, `limit must be an integer from 1 to ${listPageMax}`);
       return;
     }
-    // One more than asked for tells whether there is a next page.
-    const accounts = this.#tracker.list(credential.account, after, limit + 1);
-    const page = accounts.slice(0, limit);
-    const last = page.at(-1);
-    const hasNext = accounts.length > limit && last !== undefined;
-    startJson(response, hasNext ? ['link', nextLink(limit, last.email)] : []);
-    response.end(`[${page.map(peerJson).join(',')}]`);
+    const viewer = credential.account;
+    const after = (parameters.get('after') ?? '').toLowerCase();
+    if (limit === everything) {
+      startJson(response, []);
+      this.#writeList(response, { viewer, after, until: undefined, isStarted: false });
+      return;
+    }
+    // One more than asked for tells whether there is a next page, and this one then ends at the last but one.
+    const accounts = tracker.list(viewer, after, limit + 1);
+    const until = accounts.length > limit ? accounts.at(-2)?.email : undefined;
+    startJson(response, until === undefined ? [] : ['link', nextLink(limit, until)]);
+    this.#writeList(response, { viewer, after, until, isStarted: false });
   }
 
-  /** Writes everything in chunks, each after the one before was taken: a slow reader costs one chunk of memory. */
-  #writeList(response: ServerResponse, viewer: Account, after: Email, opening: string): void {
-    let position = after;
-    let text = opening;
+  /** Writes in chunks, each after the one before was taken: a slow reader costs one chunk of memory. */
+  #writeList(response: ServerResponse, walk: ListWalk): void {
     for (;;) {
-      const accounts = this.#tracker.list(viewer, position, listChunkPeers);
-      text += accounts.map(peerJson).join(',');
-      const last = accounts.at(-1);
-      if (accounts.length < listChunkPeers || last === undefined) {
-        response.end(`${text.replace(/,$/, '')}]`);
-        return;
-      }
-      position = last.email;
-      const hasMore = this.#tracker.list(viewer, position, 1).length > 0;
-      if (!hasMore) {
+      const accounts = this.#tracker.list(walk.viewer, walk.after, listChunkPeers);
+      const { until } = walk;
+      const page = until === undefined ? accounts : accounts.filter(({ email }) => email <= until);
+      const opening = walk.isStarted ? ',' : '[';
+      const text = page.length === 0 && walk.isStarted ? '' : opening + page.map(peerJson).join(',');
+      const last = page.at(-1);
+      if (page.length < listChunkPeers || last === undefined || last.email === until) {
         response.end(`${text}]`);
         return;
       }
-      if (!response.write(`${text},`)) {
-        response.once('drain', () => this.#writeList(response, viewer, position, ''));
-        return;
-      }
-      text = '';
+      walk.after = last.email;
+      walk.isStarted = true;
+      if (response.write(text)) continue;
+      response.once('drain', () => this.#writeList(response, walk));
+      return;
     }
   }
 
@@ -176,16 +186,11 @@ export class HotRoutes {
   }
 
   #admit(connection: ClientConnection, response: ServerResponse, requests: number): Credential | undefined {
-    const who = authenticate(connection, this.#tracker.directory, this.#tracker.nowMs());
-    if ('refusal' in who) {
-      const waitMs = this.#limits.takeForAddress(connection.address);
-      if (waitMs > 0) answerTooMany(response, waitMs);
-      else answerError(response, 401, who.refusal);
-      return undefined;
-    }
-    const waitMs = this.#limits.takeForClient(who.credential, requests);
-    if (waitMs === 0) return who.credential;
-    answerTooMany(response, waitMs);
+    const who = this.#tracker.authenticate(connection.fingerprint);
+    const waitMs = this.#limits.take(who, connection.address, requests);
+    if (waitMs > 0) answerTooMany(response, waitMs);
+    else if ('credential' in who) return who.credential;
+    else answerError(response, 401, who.refusal);
     return undefined;
   }
 }
@@ -200,6 +205,29 @@ export function answerStoreFailure(response: ServerResponse, error: unknown, log
       'retry-after',
       '1',
     ]);
+}
+
+function routeOf(method: string | undefined, path: string): HotRoute | undefined {
+  if (method === 'GET') {
+    if (path === relayPaths.lookup) return 'lookup';
+    return path === relayPaths.list ? 'list' : undefined;
+  }
+  return method === 'POST' && path === relayPaths.ready ? 'ready' : undefined;
+}
+
+export function queryOf(url: string): string {
+  const queryAt = url.indexOf('?');
+  return queryAt === -1 ? '' : url.slice(queryAt + 1);
+}
+
+/** No `limit` at all. */
+const everything = Number.POSITIVE_INFINITY;
+
+/** Undefined when it cannot be one. */
+function limitParameter(text: string | null): number | undefined {
+  if (text === null) return everything;
+  const limit = Number(text);
+  return /^\d{1,6}$/.test(text) && limit >= 1 && limit <= listPageMax ? limit : undefined;
 }
 
 function peerJson(account: Account): string {

@@ -18,12 +18,12 @@ import {
   RegisterResponseSchema,
   relayPaths,
 } from '../../wire/relay-http.ts';
-import { authenticate, clientConnection } from '../server/client-connection.ts';
+import { clientConnection } from '../server/client-connection.ts';
 import type { RateLimits } from '../server/rate-limits.ts';
 import { RequestError } from '../server/request-body.ts';
-import { refuseOtherMethods } from '../server/rest-app.ts';
+import { refuseOtherMethods, replyTooMany } from '../server/rest-app.ts';
 import type { Account } from './directory.ts';
-import { emailParameter, type HotRoutes } from './hot-routes.ts';
+import { emailParameter, type HotRoute, type HotRoutes, queryOf } from './hot-routes.ts';
 import type { Tracker } from './tracker.ts';
 
 const security = [{ clientCertificate: [] }];
@@ -46,14 +46,16 @@ export function registerTrackerRoutes(
         description:
           'Needs no authentication. Over a connection that proves a certificate of the same e-mail, a further certificate joins the account.',
         body: RegisterRequestSchema,
-        response: answers({ 200: RegisterResponseSchema }, 400, 409, 429),
+        response: answers({ 200: RegisterResponseSchema }, 400, 409, 413, 429, 503),
       },
     },
     async (request, reply) => {
       const body = request.body as z.output<typeof RegisterRequestSchema>;
       const claims = readRegistrable(body.certificate, body.email, tracker.nowMs());
       const connection = clientConnection(request.raw);
-      const who = authenticate(connection, tracker.directory, tracker.nowMs());
+      const waitMs = tracker.hasCertificate(claims) ? 0 : limits.waitForTaken(connection.address);
+      if (waitMs > 0) return replyTooMany(reply, waitMs);
+      const who = tracker.authenticate(connection.fingerprint);
       const result = await tracker.register(claims, 'credential' in who ? who.credential.account : undefined);
       switch (result.kind) {
         case 'registered':
@@ -74,7 +76,7 @@ export function registerTrackerRoutes(
         tags,
         security,
         summary: 'Withdraw the broadcast',
-        response: answers({ 204: z.undefined() }, 401, 429),
+        response: answers({ 204: z.null() }, 401, 429, 503),
       },
     },
     async (request, reply) => {
@@ -98,7 +100,7 @@ export function registerTrackerRoutes(
     },
     (request) => {
       requireAccount(request, tracker);
-      const email = emailParameter(request.url.split('?')[1] ?? '');
+      const email = emailParameter(queryOf(request.url));
       if (typeof email !== 'string') throw new RequestError(400, email.problem);
       const account = tracker.directory.accountByEmail(email);
       if (account === undefined) throw new RequestError(404, 'no such client is registered');
@@ -111,63 +113,62 @@ export function registerTrackerRoutes(
   );
   refuseOtherMethods(app, relayPaths.certificate, ['GET']);
 
-  const onHotRoute = (request: FastifyRequest, reply: FastifyReply): void => {
-    reply.hijack();
-    hotRoutes.serve(request.raw, reply.raw);
-  };
-  const unchecked = { validatorCompiler: () => () => true };
-  app.get(
-    relayPaths.lookup,
-    {
-      ...unchecked,
-      schema: {
-        tags,
-        security,
-        summary: 'Where an announced peer is',
-        querystring: emailQuery,
-        response: answers({ 200: AnnouncedPeerSchema }, 400, 401, 404, 429),
-      },
+  // They are here for the document, and for paths that are written in another way than `serve` knows (escapes, a whole URL).
+  const servedHot = (route: HotRoute) => ({
+    config: { isUncounted: true },
+    validatorCompiler: () => () => true,
+    // Before Fastify reads the body.
+    onRequest: async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      reply.hijack();
+      hotRoutes.serveAs(route, request.raw, reply.raw);
     },
-    onHotRoute,
-  );
+    handler: () => {},
+  });
+  app.route({
+    ...servedHot('lookup'),
+    method: 'GET',
+    url: relayPaths.lookup,
+    schema: {
+      tags,
+      security,
+      summary: 'Where an announced peer is',
+      querystring: emailQuery,
+      response: answers({ 200: AnnouncedPeerSchema }, 400, 401, 404, 429),
+    },
+  });
   refuseOtherMethods(app, relayPaths.lookup, ['GET']);
-  app.get(
-    relayPaths.list,
-    {
-      ...unchecked,
-      schema: {
-        tags,
-        security,
-        summary: 'Every announced peer but the caller, by e-mail',
-        description:
-          'Everything without `limit`, else a page, with the next one in a Link header (RFC 8288).',
-        querystring: {
-          type: 'object',
-          properties: {
-            limit: { type: 'integer', minimum: 1, maximum: listPageMax },
-            after: { type: 'string' },
-          },
+  app.route({
+    ...servedHot('list'),
+    method: 'GET',
+    url: relayPaths.list,
+    schema: {
+      tags,
+      security,
+      summary: 'Every announced peer but the caller, by e-mail',
+      description: 'Everything without `limit`, else a page, with the next one in a Link header (RFC 8288).',
+      querystring: {
+        type: 'object',
+        properties: {
+          limit: { type: 'integer', minimum: 1, maximum: listPageMax },
+          after: { type: 'string' },
         },
-        response: answers({ 200: ListResponseSchema }, 400, 401, 429),
       },
+      response: answers({ 200: ListResponseSchema }, 400, 401, 429),
     },
-    onHotRoute,
-  );
+  });
   refuseOtherMethods(app, relayPaths.list, ['GET']);
-  app.post(
-    relayPaths.ready,
-    {
-      ...unchecked,
-      schema: {
-        tags,
-        security,
-        summary: 'Announce where this client is, for an hour',
-        body: ReadyRequestSchema,
-        response: answers({ 200: ReadyResponseSchema }, 400, 401, 413, 429, 503),
-      },
+  app.route({
+    ...servedHot('ready'),
+    method: 'POST',
+    url: relayPaths.ready,
+    schema: {
+      tags,
+      security,
+      summary: 'Announce where this client is, for an hour',
+      body: ReadyRequestSchema,
+      response: answers({ 200: ReadyResponseSchema }, 400, 401, 413, 429, 503),
     },
-    onHotRoute,
-  );
+  });
   refuseOtherMethods(app, relayPaths.ready, ['POST']);
 }
 
@@ -186,7 +187,7 @@ function readRegistrable(pem: string, email: string, nowMs: number): Certificate
 }
 
 function requireAccount(request: FastifyRequest, tracker: Tracker): Account {
-  const who = authenticate(clientConnection(request.raw), tracker.directory, tracker.nowMs());
+  const who = tracker.authenticate(clientConnection(request.raw).fingerprint);
   if ('refusal' in who) throw new RequestError(401, who.refusal);
   return who.credential.account;
 }
@@ -197,13 +198,7 @@ function refuseTaken(
   waitMs: number,
   kind: 'email-taken' | 'certificate-taken',
 ): FastifyReply {
-  if (waitMs > 0) {
-    const seconds = Math.ceil(waitMs / 1000);
-    return reply
-      .code(429)
-      .header('retry-after', seconds)
-      .send({ error: `too many requests, try again in ${seconds} s` });
-  }
+  if (waitMs > 0) return replyTooMany(reply, waitMs);
   const error =
     kind === 'email-taken'
       ? 'this email is registered with another certificate'
@@ -211,6 +206,22 @@ function refuseTaken(
   return reply.code(409).send({ error });
 }
 
+const meanings: Readonly<Record<number, string>> = {
+  200: 'Done',
+  204: 'Nothing is announced any more',
+  400: 'Something in the request is wrong: the error says what',
+  401: 'The connection shows no registered certificate that is valid',
+  404: 'Not there, or not for the one who asks: both look alike',
+  409: 'Not possible beside what is registered already',
+  413: 'The body is too long',
+  429: 'Too many requests: Retry-After says in how many seconds to come back',
+  503: 'Nothing was stored: try again',
+};
+
 function answers(success: Record<number, z.ZodType>, ...failures: number[]): Record<number, z.ZodType> {
-  return { ...success, ...Object.fromEntries(failures.map((status) => [status, ErrorBodySchema])) };
+  const failed = failures.map((status) => [status, ErrorBodySchema] as const);
+  const all = [...Object.entries(success), ...failed];
+  return Object.fromEntries(
+    all.map(([status, schema]) => [status, schema.describe(meanings[Number(status)] ?? '')]),
+  );
 }
