@@ -82,6 +82,10 @@ test('a disk that is full comes out where room or an end is awaited', {
     else {
       writer.write(Buffer.alloc(10));
       await assert.rejects(writer.flush(), { code: 'ENOSPC' });
+      // What comes after the failure changes nothing.
+      assert.equal(writer.write(Buffer.alloc(3 * writeBufferBytes)), false);
+      await assert.rejects(writer.room(), { code: 'ENOSPC' });
+      await assert.rejects(writer.flush(), { code: 'ENOSPC' });
     }
     await writer.settle();
   }

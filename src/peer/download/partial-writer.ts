@@ -107,6 +107,8 @@ export class PartialWriter {
     this.#filling = undefined;
     this.#filledBytes = 0;
     this.#hash.update(full);
+    // After a failure nothing is written any more: who waits for room or an end hears of it.
+    if (this.#failure !== undefined) return;
     this.#full.push(full);
     this.#writing ??= this.#writeAll();
   }

@@ -34,7 +34,7 @@ export interface Repair {
 export async function repair(options: Repair): Promise<string> {
   const { path, sha256, refetch, onBadBlocks } = options;
   let blocksLeft = repairBlocksMax;
-  for (let round = 0; round <= roundsMax; round += 1) {
+  for (let round = 0; ; round += 1) {
     const { bad, whole } = await compare(options, blocksLeft);
     if (bad.length === 0) {
       if (whole === sha256) return sha256;

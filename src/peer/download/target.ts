@@ -76,20 +76,27 @@ export async function requireSpace(path: string, bytes: number): Promise<void> {
  * Without `overwrite` that step is `link`, which fails when the name is taken, however late somebody took it; `rename`
  * would replace it silently. File systems without links (FAT, some network shares) get an empty placeholder made
  * exclusively, which the rename then replaces.
+ *
+ * @param linkFile another one in tests: no file system without links can be counted on there.
  */
-export async function publish(partial: string, target: string, overwrite: boolean): Promise<void> {
+export async function publish(
+  partial: string,
+  target: string,
+  overwrite: boolean,
+  linkFile: typeof link = link,
+): Promise<void> {
   try {
     if (overwrite) await rename(partial, target);
-    else await publishExclusively(partial, target);
+    else await publishExclusively(partial, target, linkFile);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw existsError(target);
     throw localFailure(`Cannot give the finished file its name ${printable(target)}`, error);
   }
 }
 
-async function publishExclusively(partial: string, target: string): Promise<void> {
+async function publishExclusively(partial: string, target: string, linkFile: typeof link): Promise<void> {
   try {
-    await link(partial, target);
+    await linkFile(partial, target);
   } catch (error) {
     if (!linklessErrnos.has(errnoOf(error) ?? '')) throw error;
     const placeholder = await open(target, 'wx');
