@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -167,6 +167,52 @@ test('a relay keeps its certificate, so that its URL stays good', async () => {
     fingerprints.push((await listening(relay)).url.replace(/.*#/, ''));
   }
   assert.equal(fingerprints[0], fingerprints[1]);
+});
+
+test('a backup of a running relay starts as a relay that knows the same people', async () => {
+  await using person = await initialised();
+  await using folder = await temporaryFolder();
+  const [data, restored, file] = ['data', 'restored', 'backup.sqlite'].map((name) =>
+    join(folder.path, name),
+  ) as [string, string, string];
+  const operator = { home: join(folder.path, 'operator') };
+  {
+    await using relay = new Program(['relay', '--port', '0', '--data', data, '--json'], operator);
+    const { url } = await listening(relay);
+    await using daemon = new Program(['up', '--json', '--ui-port', '0', '--relay', url], person);
+    await daemon.event(
+      'announced',
+      ({ event, ...line }) => event === 'relay' && line['state'] === 'announced',
+    );
+    assert.deepEqual(await jsonLines(['relay', 'backup', file, '--data', data], operator), [
+      { event: 'backup', path: file },
+    ]);
+  }
+  const again = await runToEnd(['relay', 'backup', file, '--data', data], operator);
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /never replaces a file/);
+  await mkdir(restored);
+  await copyFile(file, join(restored, 'relay.sqlite'));
+  for (const name of ['relay.key', 'relay.crt']) await copyFile(join(data, name), join(restored, name));
+  await using relay = new Program(['relay', '--port', '0', '--data', restored, '--json'], operator);
+  await listening(relay);
+  const line = relay.stderr.split('\n').find((text) => text.includes('is listening')) ?? '';
+  assert.match(line, /"clients":1\b/);
+});
+
+test('backing up what is no relay, or one on PostgreSQL, says so', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'backup.sqlite');
+  const nothing = await runToEnd(['relay', 'backup', file, '--data', folder.path], { home: folder.path });
+  assert.equal(nothing.status, 1);
+  assert.match(nothing.stderr, /relay\.sqlite/);
+  const elsewhere = await runToEnd(['relay', 'backup', file], {
+    home: folder.path,
+    environment: { DATABASE_URL: 'postgres://db/relay' },
+  });
+  assert.equal(elsewhere.status, 2);
+  assert.match(elsewhere.stderr, /pg_dump/);
+  await assert.rejects(stat(file), { code: 'ENOENT' });
 });
 
 test('a relay whose port is taken says so', async () => {

@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import pino from 'pino';
+import { usageError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { type RelayFlags, type RelaySettings, readRelaySettings, relayOptions } from '../relay-settings.ts';
 import { stopInTime, stopSignals } from '../stop-signals.ts';
@@ -23,6 +24,29 @@ Examples:
   flashback relay backup /backups/relay.sqlite`,
     )
     .action((options: RelayCommandOptions) => runRelayCommand(options, context));
+  command
+    .command('backup <file>')
+    .description('copy the SQLite database of a relay, running or not, to a new file')
+    .option('--data <folder>', "the relay's data folder")
+    .option('--json', 'print the result as a line of JSON')
+    .addHelpText(
+      'after',
+      `
+To restore, put the copy as relay.sqlite into a data folder and start the relay with it. The relay's certificate is not in
+the copy: keep relay.key and relay.crt as well, for the URLs that people have name it.`,
+    )
+    .action((file: string, _options: unknown, backup: Command) =>
+      backUp(resolve(context.currentDirectory, file), backup.optsWithGlobals(), context),
+    );
+}
+
+async function backUp(target: string, flags: RelayFlags, context: CommandContext): Promise<void> {
+  const { settings } = readSettings(flags, context);
+  if (settings.databaseUrl !== undefined)
+    throw usageError('This relay keeps its data in PostgreSQL', 'Back it up with pg_dump');
+  const { backupRelay } = await import('../../relay/backup-relay.ts');
+  await backupRelay(settings.dataFolder, target);
+  context.output.result(`Backed up to ${target}`, { event: 'backup', path: target });
 }
 
 async function runRelayCommand(options: RelayCommandOptions, context: CommandContext): Promise<void> {
