@@ -3,7 +3,7 @@
  * launcher, the documents. `npm publish ./dist`, or `npm install -g ./dist` to try it.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const documents = ['README.md', 'SECURITY.md', 'docs'];
@@ -20,6 +20,13 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
+
+// TypeScript 6.0 leaves `import('./x.ts')` as it is where it finds nothing else to change in a statement.
+for (const file of globSync('dist/**/*.js')) {
+  const code = readFileSync(file, 'utf8');
+  const rewritten = code.replace(/\bimport\((['"])(\.[^'"]*)\.ts\1\)/g, 'import($1$2.js$1)');
+  if (rewritten !== code) writeFileSync(file, rewritten);
+}
 
 mkdirSync('dist/bin');
 // The launcher is plain JavaScript already.

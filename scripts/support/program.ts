@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
-const launcher = fileURLToPath(new URL('../../bin/flashback.ts', import.meta.url));
+const launcherDefault = fileURLToPath(new URL('../../bin/flashback.ts', import.meta.url));
 
 /** A program that says nothing for this long has failed. */
 const eventTimeoutMs = 30_000;
@@ -19,6 +19,8 @@ export interface ProgramOptions {
   /** Runs it there: `ip netns exec <name>`. */
   readonly prefix?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another copy of the program; default: this checkout's. */
+  readonly launcher?: string;
 }
 
 export interface Finished {
@@ -43,12 +45,8 @@ export class Program implements AsyncDisposable {
 
   constructor(args: readonly string[], options: ProgramOptions) {
     this.#name = `flashback ${args.join(' ')}`;
-    const [command = process.execPath, ...rest] = [
-      ...(options.prefix ?? []),
-      process.execPath,
-      launcher,
-      ...args,
-    ];
+    const { prefix = [], launcher = launcherDefault } = options;
+    const [command = process.execPath, ...rest] = [...prefix, process.execPath, launcher, ...args];
     this.#child = spawn(command, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1', FLASHBACK_HOME: options.home, ...options.environment },

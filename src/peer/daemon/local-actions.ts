@@ -94,12 +94,24 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
 }
 
 async function connectHouse(
-  { discovery, identity }: Pick<LocalActionsOptions, 'discovery' | 'identity'>,
+  { discovery, identity, house }: Pick<LocalActionsOptions, 'discovery' | 'identity' | 'house'>,
   email: string,
   signal: AbortSignal,
 ): Promise<HouseClient> {
+  const self = identity();
+  if (email === self.claims.email) {
+    // One's own house, as others see it: nobody needs to be asked where it is.
+    const expected = { kind: 'pinned', fingerprints: [self.claims.fingerprint] } as const;
+    return new HouseClient({
+      host: '127.0.0.1',
+      port: house.port.port,
+      expected,
+      identity: self,
+      via: 'direct',
+    });
+  }
   const { host, port, expected, firstSocket, via } = await discovery.connect(email, { signal });
-  return new HouseClient({ host, port, expected, firstSocket, via, identity: identity() });
+  return new HouseClient({ host, port, expected, firstSocket, via, identity: self });
 }
 
 function describeRequest(request: VisitorRequest): FriendRequest {
