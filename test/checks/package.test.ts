@@ -12,15 +12,18 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 import { jsonLines, listening, Program, ready } from '../../scripts/support/program.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
+before(() => {
+  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root });
+});
+
 test('the built package runs from node_modules, where Node strips no types', {
   timeout: 120_000,
 }, async (t) => {
-  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root });
   const folder = mkdtempSync(join(tmpdir(), 'flashback-package-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'node_modules'));
@@ -49,7 +52,6 @@ test('the built package runs from node_modules, where Node strips no types', {
 });
 
 test('the built package imports no TypeScript', () => {
-  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root });
   const left = globSync('dist/**/*.js', { cwd: root }).filter((file) =>
     /(?:\bfrom |\bimport\()['"]\.[^'"]*\.ts['"]/.test(readFileSync(join(root, file), 'utf8')),
   );
