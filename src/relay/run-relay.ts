@@ -63,6 +63,8 @@ export interface RunningRelay extends AsyncDisposable {
 
 /** Longest wait at the end for answers that are under way; then their connections are cut. */
 const drainTimeoutMs = 3000;
+/** How often connections are looked through meanwhile. */
+const sweepIntervalMs = 50;
 /** A store that does not answer within this is down for a load balancer. */
 const probeTimeoutMs = 2000;
 
@@ -234,9 +236,13 @@ function listenOn(server: NetServer, port: number, host: string): Promise<void> 
 
 async function close(server: HttpServer, connections: OpenConnections): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  const closeIdle = (): void => server.closeIdleConnections();
+  closeIdle();
   connections.destroyUnused();
+  // A connection is idle once its answer is out, and would stay open for the next request.
+  const sweeper = setInterval(closeIdle, sweepIntervalMs);
   const timer = setTimeout(() => connections.destroyAll(), drainTimeoutMs);
   await closed;
+  clearInterval(sweeper);
   clearTimeout(timer);
 }

@@ -14,7 +14,10 @@ export interface ListenerTimeouts {
   readonly requestMs: number;
   /** Between requests: longer than a minute, so that clients which ping each minute keep their connection. */
   readonly keepAliveMs: number;
-  /** While an answer waits to be read: who takes nothing of it for this long has gone, or wants to hold our memory. */
+  /**
+   * Until a part of an answer is taken (a list is written in parts of a thousand peers): who does not has gone, or wants to
+   * hold our memory. Node does not see progress within a part: its TLS handles do not say how much of a write is left.
+   */
   readonly stallMs: number;
 }
 
