@@ -34,8 +34,8 @@ export interface PinnedConnectOptions {
    */
   readonly reader?: {
     readonly buffer: Buffer;
-    /** The first `bytes` of the buffer are new; false pauses the socket until its `resume()`, though more may still come. */
-    readonly onBytes: (bytes: number) => boolean;
+    /** The first `bytes` of the buffer are new. After `pause()` more may come, of what was decrypted already. */
+    readonly onBytes: (bytes: number) => void;
   };
 }
 
@@ -133,7 +133,13 @@ function tlsOptions(
     ...(protocols !== undefined && { ALPNProtocols: [...protocols] }),
     ...(localAddress !== undefined && { localAddress }),
     ...(reader !== undefined && {
-      onread: { buffer: reader.buffer, callback: (bytes) => !isTrusted() || reader.onBytes(bytes) },
+      onread: {
+        buffer: reader.buffer,
+        callback: (bytes) => {
+          if (isTrusted()) reader.onBytes(bytes);
+          return true;
+        },
+      },
     }),
   };
 }

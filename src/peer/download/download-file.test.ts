@@ -166,6 +166,31 @@ test('a connection that breaks is made again, and the file goes on where it was'
   assert.ok(starts.every((start, index) => index === 0 || start > (starts[index - 1] ?? 0)));
 });
 
+test('a house that cannot go on in the middle sends the file anew', async () => {
+  await using house = await openTestHouse({ f: content });
+  const { etag } = await (async () => {
+    using client = house.client();
+    return await client.head('f');
+  })();
+  let asked = 0;
+  house.interfere = (request, response) => {
+    if (!isRequestFor('download', request)) return false;
+    asked += 1;
+    response.writeHead(200, { etag, 'content-length': content.length });
+    if (asked > 1) response.end(content);
+    else response.write(content.subarray(0, 5 * mebibyte), () => response.socket?.destroySoon());
+    return true;
+  };
+  const { events, target } = await download(house, 'f');
+  assert.deepEqual(
+    events.map((event) => (event.event === 'restarted' ? event.reason : event.event)),
+    ['started', 'the house sends the file from its beginning and does not go on in the middle', 'done'],
+  );
+  assert.ok((await readFile(target)).equals(content));
+  // Cut, then whole where a part was asked for, then whole as asked for.
+  assert.equal(asked, 3);
+});
+
 test('a house that is lost for good is given up after a bounded number of tries, and the next try goes on', async () => {
   await using house = await openTestHouse({ f: content });
   house.interfere = (request, response) => {
@@ -441,6 +466,16 @@ test('a file of somebody else in the place of the partial is left alone', async 
   await writeFile(journal, '{"mine":true}');
   assert.match(JSON.stringify((await download(house, 'f')).last), /in the way/);
   assert.equal(await readFile(journal, 'utf8'), '{"mine":true}');
+});
+
+test("a journal that a power failure emptied is in nobody's way", async () => {
+  await using house = await openTestHouse({ f: 'x' });
+  const { partial, journal } = partialPaths(join(house.downloads, 'f'));
+  await writeFile(partial, 'half');
+  await writeFile(journal, '');
+  const { last } = await download(house, 'f');
+  assert.equal(last.event, 'done');
+  assert.deepEqual(await readdir(house.downloads), ['f']);
 });
 
 test('a link in the place of the partial is not followed', async () => {

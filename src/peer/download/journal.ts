@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { lstat, readFile, utimes } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '../../util/atomic-file.ts';
+import { privateFileMode, writeFileAtomically } from '../../util/atomic-file.ts';
+import { digestBlockBytes } from '../../wire/house-http.ts';
 import { houseNameBytesMax } from '../../wire/house-path.ts';
 import { errnoOf } from './download-error.ts';
 
@@ -77,6 +79,8 @@ export type JournalLook =
   | { readonly kind: 'none' }
   /** Something of that name that we did not write. */
   | { readonly kind: 'foreign' }
+  /** Ours, and a power failure took what stood in it. */
+  | { readonly kind: 'empty' }
   /** Another process is at it. */
   | { readonly kind: 'held'; readonly pid: number }
   | { readonly kind: 'left'; readonly source: FileSource; readonly version: FileVersion };
@@ -88,6 +92,7 @@ export async function readJournal(path: string, nowMs: number): Promise<JournalL
   try {
     const stats = await lstat(path);
     if (!stats.isFile() || stats.size > journalBytesMax) return { kind: 'foreign' };
+    if (stats.size === 0) return { kind: 'empty' };
     touchedMs = stats.mtimeMs;
     text = await readFile(path, 'utf8');
   } catch (error) {
@@ -101,6 +106,10 @@ export async function readJournal(path: string, nowMs: number): Promise<JournalL
   return { kind: 'left', source: { peer, path: housePath }, version: { size, etag, modified } };
 }
 
+/**
+ * A file of one block leaves nothing that digests could prove before it is whole, so its journal only says whose the
+ * partial is, and is not made durable: two of the four disk flushes that a small file costs. A power failure can leave it empty.
+ */
 export async function writeJournal(path: string, source: FileSource, version: FileVersion): Promise<void> {
   const journal: Journal = {
     journal: 'flashback download 1',
@@ -111,7 +120,13 @@ export async function writeJournal(path: string, source: FileSource, version: Fi
     pid: process.pid,
     host: hostname(),
   };
-  await writeFileAtomically(path, `${JSON.stringify(journal, undefined, 2)}\n`);
+  const text = `${JSON.stringify(journal, undefined, 2)}\n`;
+  if (version.size > digestBlockBytes) {
+    await writeFileAtomically(path, text);
+    return;
+  }
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NOFOLLOW ?? 0);
+  await writeFile(path, text, { flag: flags, mode: privateFileMode });
 }
 
 /** Says that the writer lives. */

@@ -82,6 +82,7 @@ export class Partial implements AsyncDisposable {
         throw inTheWay(target, paths.partial);
       if (look.kind === 'none') return new Partial(target, source, { hasJournal: false });
       const found = { heldBytes: bytes ?? 0, hasJournal: true };
+      if (look.kind === 'empty') return new Partial(target, source, found);
       if (look.source.peer !== source.peer || look.source.path !== source.path)
         return new Partial(target, source, { ...found, replaces: look.source });
       const left = { version: look.version, bytes: found.heldBytes };

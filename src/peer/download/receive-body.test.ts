@@ -5,21 +5,27 @@ import { test } from 'node:test';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
 import type { BodyReceiver, BodySource } from '../visit/body-source.ts';
 import { VisitError } from '../visit/visit-error.ts';
-import { PartialWriter } from './partial-writer.ts';
+import { downloadMemoryBytesMax, PartialWriter } from './partial-writer.ts';
 import { receiveBody } from './receive-body.ts';
+
+const mebibyte = 1024 * 1024;
 
 /** A body whose bytes a test pushes by hand. */
 class HandBody implements BodySource {
   receiver: BodyReceiver | undefined;
   isDestroyed = false;
-  pauses = 0;
+  readonly resumed = Promise.withResolvers<void>();
+  isPaused = false;
   read(receiver: BodyReceiver): void {
     this.receiver = receiver;
   }
   pause(): void {
-    this.pauses += 1;
+    this.isPaused = true;
   }
-  resume(): void {}
+  resume(): void {
+    this.isPaused = false;
+    this.resumed.resolve();
+  }
   destroy(): void {
     this.isDestroyed = true;
   }
@@ -35,7 +41,7 @@ async function receiving(
   const abort = new AbortController();
   const received = receiveBody({
     body,
-    writer: new PartialWriter(file, 1000),
+    writer: new PartialWriter(file, 100 * mebibyte),
     place: 'host:1',
     onBytes: () => {},
     action: 'Cannot write f',
@@ -77,5 +83,21 @@ test('a body that ends, breaks or is aborted settles once', async () => {
     body.receiver?.bytes(Buffer.from('late'));
     await assert.rejects(received, /enough/);
     assert.ok(body.isDestroyed);
+  });
+});
+
+test('a body waits for the disk before more than its share of memory is taken', async () => {
+  await receiving(async (body, received) => {
+    const chunk = Buffer.alloc(mebibyte / 4);
+    let bytes = 0;
+    // Without a turn of the event loop nothing is written: the network is faster than any disk here.
+    while (!body.isPaused && bytes < 100 * mebibyte) {
+      body.receiver?.bytes(chunk);
+      bytes += chunk.length;
+    }
+    assert.ok(bytes <= downloadMemoryBytesMax, `${bytes} bytes were taken`);
+    await body.resumed.promise;
+    body.receiver?.end();
+    await received;
   });
 });

@@ -143,12 +143,10 @@ class BulkConnection implements BodySource {
     this.#socket?.destroy();
   }
 
-  /** @returns whether the socket may go on reading. */
-  #take(count: number): boolean {
+  #take(count: number): void {
     const chunk = this.#buffer.subarray(0, count);
     if (this.#receiver === undefined) this.#keep(chunk);
     else this.#deliver(chunk);
-    return !this.#isPaused;
   }
 
   /** What TLS had decrypted already comes in spite of a pause: a few records. */

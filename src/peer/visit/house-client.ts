@@ -60,6 +60,8 @@ export interface DownloadOptions {
 const commonHeaders = { 'accept-encoding': 'identity' };
 /** Past a slow phone network's worst handshake, before a person gives up. */
 const connectTimeoutMs = 10_000;
+/** A folder's download asks for four files and their four digests at a time; a connection each costs more than the file. */
+const idleSocketsMax = 8;
 /** A head has to come within a round trip, the house's disk waking up, and its asking the relay who we are. */
 const headTimeoutMs = 30_000;
 /** A page of 10,000 entries is 2 MB, 10 with every name at its longest. Enough for a modem. */
@@ -95,7 +97,7 @@ export class HouseClient implements Disposable {
     this.#peer = peer;
     this.via = via;
     this.place = `${bracketed(options.host)}:${options.port}`;
-    this.#client = new PinnedClient(options);
+    this.#client = new PinnedClient({ ...options, idleSocketsMax });
   }
 
   /** One page of a folder. */
