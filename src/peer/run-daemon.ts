@@ -131,7 +131,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<RunningDaemo
           status: () =>
             daemonStatus({ identity, startedAtMs, house, friends, relayState, ui: () => api.oneTimeLink() }),
           announce,
-          exportExtra: () => ({ friends: state.peers.friends() }),
+          pinnedFriends: () => state.peers.friends(),
           stop: requestStop,
         });
         registerLocalRoutes(app, guard, actions);

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
+import { databaseFileName } from './store/open-store.ts';
 import { backUpDatabase } from './store/sqlite-backup.ts';
-
-/** The name that run-relay.ts gives it. */
-const databaseFileName = 'relay.sqlite';
 
 /**
  * Copies the SQLite database of a relay, running or not, to `target`, which must not exist. To restore, start a relay

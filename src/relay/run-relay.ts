@@ -17,7 +17,7 @@ import {
   type ServerCertificate,
 } from './server/server-certificate.ts';
 import { createPlainListener, createTlsListener, renewTlsCertificate } from './server/tls-listener.ts';
-import { openStore } from './store/open-store.ts';
+import { databaseFileName, openStore } from './store/open-store.ts';
 import type { Store } from './store/store.ts';
 import { ExpiryJob } from './tracker/expiry-job.ts';
 import { HotRoutes } from './tracker/hot-routes.ts';

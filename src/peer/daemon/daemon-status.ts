@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Identity } from '../../identity/key-store.ts';
 import { safetyWords } from '../../identity/safety-words.ts';
+import { programVersion } from '../../util/version.ts';
 import type { RelayState, Status } from '../../wire/local-api.ts';
 import type { FriendBook } from '../friends/friend-book.ts';
 import type { HouseService } from './house-service.ts';
@@ -22,7 +22,7 @@ export function daemonStatus(sources: StatusSources): Status {
     fingerprint: claims.fingerprint,
     safetyWords: safetyWords(claims.fingerprint),
     certificateExpiresAt: new Date(claims.notAfterMs).toISOString(),
-    version: programVersion,
+    version: programVersion(),
     pid: process.pid,
     startedAt: new Date(sources.startedAtMs).toISOString(),
     ui: sources.ui(),
@@ -30,16 +30,4 @@ export function daemonStatus(sources: StatusSources): Status {
     relay: sources.relayState(),
     requestsWaiting: sources.friends.requestsWaiting,
   };
-}
-
-/** Read beside the sources or the compiled files: both have the manifest three folders up. */
-const programVersion = readVersion();
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-  );
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown';
 }

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { exportIdentity } from '../../identity/identity-archive.ts';
 import type { Identity } from '../../identity/key-store.ts';
 import { safetyWords } from '../../identity/safety-words.ts';
 import type { FriendRequest, Peer, Status } from '../../wire/local-api.ts';
@@ -8,8 +7,10 @@ import { ActiveDownloads } from '../download/active-downloads.ts';
 import { runDownload } from '../download/downloads.ts';
 import type { FriendBook } from '../friends/friend-book.ts';
 import type { PeerBoard } from '../friends/peer-board.ts';
+import { exportArchive } from '../identity-transfer.ts';
 import { ApiError } from '../local-api/api-error.ts';
 import type { DaemonActions } from '../local-api/routes.ts';
+import type { KnownPeer } from '../state/known-peers.ts';
 import type { VisitorRequest } from '../state/visitor-requests.ts';
 import { HouseClient } from '../visit/house-client.ts';
 import type { HouseService } from './house-service.ts';
@@ -24,8 +25,8 @@ export interface LocalActionsOptions {
   readonly status: () => Status;
   /** Says anew to the relay whether there is a house to announce. */
   readonly announce: () => void;
-  /** Friends and pins, for the export. */
-  readonly exportExtra: () => unknown;
+  /** With their keys, for the export. */
+  readonly pinnedFriends: () => readonly KnownPeer[];
   readonly stop: () => void;
 }
 
@@ -87,8 +88,7 @@ export function localActions(options: LocalActionsOptions): DaemonActions {
       }
     },
     download: (request, signal) => runDownload(request, dependencies, signal),
-    exportIdentity: (passphrase) =>
-      exportIdentity({ parts: options.identity(), extra: options.exportExtra() }, passphrase),
+    exportIdentity: (passphrase) => exportArchive(options.identity(), options.pinnedFriends(), passphrase),
     stop: options.stop,
   };
 }

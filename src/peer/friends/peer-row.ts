@@ -40,7 +40,7 @@ export function describePeer(facts: PeerFacts): Peer {
 
 type StatusFields = Pick<
   Peer,
-  'status' | 'cause' | 'code' | 'checkedAt' | 'roundTripMs' | 'changedFingerprint'
+  'status' | 'cause' | 'code' | 'checkedAt' | 'roundTripMs' | 'changedFingerprint' | 'changedSafetyWords'
 >;
 
 function status({ known, check, announcement }: PeerFacts): StatusFields {
@@ -52,6 +52,7 @@ function status({ known, check, announcement }: PeerFacts): StatusFields {
       cause: 'identity changed',
       checkedAt: time(known.changed.seenAtMs),
       changedFingerprint: known.changed.fingerprint,
+      changedSafetyWords: safetyWords(known.changed.fingerprint),
     };
   if (check !== undefined) return checkedStatus(check);
   if (known?.friendSinceMs !== undefined || announcement === undefined) return { status: 'checking' };

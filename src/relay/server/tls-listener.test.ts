@@ -61,9 +61,13 @@ async function listen(
   };
 }
 
-async function ended(socket: Socket): Promise<void> {
-  socket.on('error', () => {}).resume();
-  if (!socket.closed) await once(socket, 'close');
+/** When the connection is over, politely or not. */
+function ended(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    socket.on('error', () => {}).on('close', () => resolve());
+    socket.resume();
+  });
 }
 
 describe('a connection is ended', () => {

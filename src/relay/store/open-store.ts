@@ -3,6 +3,9 @@ import { openPostgresStore } from './postgres-store.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { Store } from './store.ts';
 
+/** The SQLite database in the relay's data folder. */
+export const databaseFileName = 'relay.sqlite';
+
 export type OpenStoreOptions = { readonly log: Logger } & (
   | { readonly sqliteFile: string }
   /** `postgres://…` */
