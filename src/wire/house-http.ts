@@ -36,9 +36,7 @@ export const HouseErrorSchema = z.object({ error: z.string().max(1000) });
 export type HouseError = z.infer<typeof HouseErrorSchema>;
 
 /** A path that a house could serve; what is in it came from the other side and is escaped before it is shown. */
-const HousePathSchema = z
-  .string()
-  .refine((path) => pathRefusal(path) === undefined, 'not a path in a house');
+const HousePathSchema = z.string().refine((path) => pathRefusal(path) === undefined, 'not a path in a house');
 
 const HouseEntrySchema = z.object({
   /** One path segment, as on the disk there (neither NFC nor NFD is promised). */
