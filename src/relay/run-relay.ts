@@ -137,7 +137,7 @@ export async function runRelay(options: RunRelayOptions): Promise<RunningRelay> 
 }
 
 function storePlace({ databaseUrl, dataFolder }: RunRelayOptions) {
-  return databaseUrl === undefined ? { sqliteFile: join(dataFolder, 'relay.sqlite') } : { databaseUrl };
+  return databaseUrl === undefined ? { sqliteFile: join(dataFolder, databaseFileName) } : { databaseUrl };
 }
 
 /** Listens, and closes with `cleanup`. @returns the port. */
