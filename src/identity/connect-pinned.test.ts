@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { getEventListeners, once } from 'node:events';
+import { getEventListeners } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { DeadlineError, withDeadline } from '../util/deadline.ts';
+import { closed } from '../util/testing/closed.ts';
 import { connectPinned, type Expected, PeerMismatchError } from './connect-pinned.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { Identity } from './key-store.ts';
@@ -25,10 +26,6 @@ function pinnedTo(...identities: readonly Identity[]): Expected {
   return { kind: 'pinned', fingerprints: identities.map(({ claims }) => claims.fingerprint) };
 }
 
-async function ended(socket: TLSSocket): Promise<void> {
-  if (!socket.closed) await once(socket, 'close');
-}
-
 describe('connectPinned to the one expected', () => {
   test('gives a connection with the post-quantum hybrid group, and shows the own certificate', async () => {
     await using server = await tlsServer(house);
@@ -40,7 +37,7 @@ describe('connectPinned to the one expected', () => {
     });
     assert.equal(Reflect.get(socket.getEphemeralKeyInfo() ?? {}, 'name'), 'X25519MLKEM768');
     socket.end('hello');
-    await ended(socket);
+    await closed(socket);
     await server.idle();
     assert.equal(server.received(), 'hello');
     assert.deepEqual(server.shown, [visitor.claims.fingerprint]);
@@ -80,7 +77,7 @@ describe('connectPinned to the one expected', () => {
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
     controller.abort();
     socket.end('still here');
-    await ended(socket);
+    await closed(socket);
     await server.idle();
     assert.equal(server.received(), 'still here');
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { before, describe, test } from 'node:test';
 import { httpsServer } from '../peer/testing/https-server.ts';
+import { closed } from '../util/testing/closed.ts';
 import { connectPinned, PeerMismatchError } from './connect-pinned.ts';
 import type { Identity } from './key-store.ts';
 import { PinnedClient, type PinnedClientOptions, readBody } from './pinned-client.ts';
@@ -90,7 +90,7 @@ describe('PinnedClient', () => {
     await textOf(await client.send(get));
     assert.equal(server.connections, 1);
     server.cut();
-    await once(firstSocket, 'close');
+    await closed(firstSocket);
     await textOf(await client.send(get));
     assert.equal(server.connections, 2);
   });

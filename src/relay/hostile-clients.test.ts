@@ -9,6 +9,7 @@ import { until } from '../../test/support/until.ts';
 import type { Identity } from '../identity/key-store.ts';
 import { opensslIdentity, opensslObstacle } from '../identity/testing/openssl.ts';
 import { testIdentity } from '../identity/testing/test-identity.ts';
+import { closed } from '../util/testing/closed.ts';
 import { relayPaths } from '../wire/relay-http.ts';
 import { readAll, TestRelay } from './testing/relay-fixture.ts';
 
@@ -294,13 +295,7 @@ test('half-open connections fill no more places than there are, and all are serv
   await assert.rejects(small.ask(me, lookMeUp), 'nobody comes in while every place is held');
   const held = sockets.filter(({ destroyed }) => !destroyed);
   assert.equal(held.length, 300);
-  await Promise.all(
-    held.map(async (socket) => {
-      const closed = once(socket, 'close');
-      socket.destroy();
-      await closed;
-    }),
-  );
+  await Promise.all(held.map((socket) => closed(socket.destroy())));
   // The relay hears of the last of them at some time after this side did.
   const answer = await until('the relay serves again', () => small.ask(me, lookMeUp).catch(() => undefined));
   assert.equal(answer.status, 404);

@@ -10,6 +10,7 @@ import { createServerCertificate, type KeyAndCertificate } from '../identity/cre
 import { fingerprintOf } from '../identity/fingerprint.ts';
 import { testAuthority } from '../identity/testing/certificate-authority.ts';
 import { testIdentity } from '../identity/testing/test-identity.ts';
+import { closed } from '../util/testing/closed.ts';
 import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { relayPaths } from '../wire/relay-http.ts';
 import { parseRelayUrl } from '../wire/relay-url.ts';
@@ -263,11 +264,9 @@ describe('a relay that stops', () => {
     await relay.register(me, 'me@example.com');
     const halfOpen = connectTcp(relay.port, host);
     await once(halfOpen, 'connect');
-    const halfOpenClosed = once(halfOpen, 'close');
-    halfOpen.on('error', () => {});
+    const halfOpenClosed = closed(halfOpen);
     const idle = await relay.connect(me);
-    const idleClosed = once(idle, 'close');
-    idle.on('error', () => {}).resume();
+    const idleClosed = closed(idle);
     const asking = await relay.connect(me);
     const body = JSON.stringify(place);
     asking.write(`POST ${relayPaths.ready} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { Server } from 'node:https';
-import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { Readable } from 'node:stream';
 import { before, describe, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import pino from 'pino';
 import { until } from '../../../test/support/until.ts';
 import { createServerCertificate, type KeyAndCertificate } from '../../identity/create-identity.ts';
+import { closed } from '../../util/testing/closed.ts';
 import { readAll } from '../testing/relay-fixture.ts';
 import { OpenConnections } from './open-connections.ts';
 import { createTlsListener, listenerTimeouts } from './tls-listener.ts';
@@ -61,15 +62,6 @@ async function listen(
   };
 }
 
-/** When the connection is over, politely or not. */
-function ended(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) resolve();
-    socket.on('error', () => {}).on('close', () => resolve());
-    socket.resume();
-  });
-}
-
 describe('a connection is ended', () => {
   test('when it says nothing, or half a handshake', async () => {
     await using listener = await listen(() => {}, { handshakeMs: soonMs });
@@ -77,7 +69,7 @@ describe('a connection is ended', () => {
       const socket = connectTcp(listener.port, host);
       await once(socket, 'connect');
       if (bytes !== '') socket.write(bytes, 'latin1');
-      await ended(socket);
+      await closed(socket);
     }
     await until(
       'the listener has counted them down',
