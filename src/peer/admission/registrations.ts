@@ -1,6 +1,7 @@
 import type { Fingerprint } from '../../identity/fingerprint.ts';
 import { TokenBuckets } from '../../util/token-bucket.ts';
 import type { Email } from '../../wire/email.ts';
+import { networkOf } from '../../wire/ip-address.ts';
 
 /** Whether the relay has a certificate for an e-mail; `unknown` when it cannot be asked, `busy` when too many are being asked. */
 export type Registered = 'yes' | 'no' | 'unknown' | 'busy';
@@ -17,7 +18,7 @@ const answerLifetimeMs = 15_000;
 const answersMax = 1000;
 /** Questions to the relay under way at once. */
 const questionsMax = 16;
-/** New certificates that one address may have checked: a made-up one costs its maker nothing and us a question. */
+/** New certificates that one network address (of IPv6 the /64) may have checked: a made-up one costs its maker nothing and us a question. */
 const checksPerAddress = { burst: 20, perSecond: 0.5, keysMax: 10_000 } as const;
 
 interface Answer {
@@ -46,7 +47,7 @@ export class Registrations {
     const cached = this.#answers.get(key);
     if (cached !== undefined && nowMs < cached.untilMs) return cached.registered;
     this.#answers.delete(key);
-    if (this.#questions >= questionsMax || this.#checks.take(address, nowMs) > 0)
+    if (this.#questions >= questionsMax || this.#checks.take(networkOf(address), nowMs) > 0)
       return Promise.resolve('busy');
     const registered = this.#ask(email, fingerprint, key);
     if (this.#answers.size >= answersMax) this.#forgetOldest();

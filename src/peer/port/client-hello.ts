@@ -18,41 +18,53 @@ export type ClientHello =
   /** Names offered by ALPN in the client's order; empty when it offers none. */
   | { readonly kind: 'hello'; readonly protocols: readonly string[] };
 
+/** Whole in one record, or cut in a few by those who hide its host name; a reader of thousands of tiny ones would be kept busy. */
+const recordsMax = 64;
+
 const handshakeRecord = 22;
 const clientHelloMessage = 1;
 const recordHeaderBytes = 5;
 const messageHeaderBytes = 4;
 const alpnExtension = 16;
 
-/** @param bytes everything that arrived so far. */
+/** @param bytes everything that arrived so far; what stands behind the hello is not looked at. */
 export function parseClientHello(bytes: Buffer): ClientHello {
   if (bytes.length === 0) return { kind: 'partial' };
-  if (bytes[0] !== handshakeRecord) return { kind: 'not-tls', isHttp: /^[A-Z]{3,8} /.test(ascii(bytes)) };
-  const message = joinFragments(bytes);
-  if (message === undefined) return notTls;
-  if (message.length < messageHeaderBytes) return { kind: 'partial' };
-  if (message[0] !== clientHelloMessage) return notTls;
-  const length = message.readUIntBE(1, 3);
-  if (length > clientHelloBytesMax) return notTls;
-  if (message.length < messageHeaderBytes + length) return { kind: 'partial' };
-  const body = new Reader(message.subarray(messageHeaderBytes, messageHeaderBytes + length));
-  const protocols = readProtocols(body);
+  if (bytes[0] !== handshakeRecord) return parsePlainText(bytes.toString('latin1', 0, 16));
+  const message = readMessage(bytes);
+  if ('kind' in message) return message;
+  const protocols = readProtocols(new Reader(message));
   return protocols === undefined ? notTls : { kind: 'hello', protocols };
+}
+
+/** A method of up to eight letters (RFC 9110 §9, RFC 4918) and a blank; fewer letters may still become one. */
+function parsePlainText(start: string): ClientHello {
+  if (/^[A-Z]{1,8}$/.test(start)) return { kind: 'partial' };
+  return { kind: 'not-tls', isHttp: /^[A-Z]{3,8} /.test(start) };
 }
 
 const notTls = { kind: 'not-tls', isHttp: false } as const;
 
-/** The handshake bytes out of the records that are whole; undefined when something else stands between them. */
-function joinFragments(bytes: Buffer): Buffer | undefined {
-  const fragments: Buffer[] = [];
+/** The body of the first handshake message, put together from its records, when it is a whole hello. */
+function readMessage(bytes: Buffer): Buffer | ClientHello {
+  let message: Buffer = Buffer.alloc(0);
   let at = 0;
-  while (at + recordHeaderBytes <= bytes.length) {
-    if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3) return undefined;
-    const end = at + recordHeaderBytes + bytes.readUInt16BE(at + 3);
-    fragments.push(bytes.subarray(at + recordHeaderBytes, end));
+  for (let records = 0; at + recordHeaderBytes <= bytes.length; records += 1) {
+    const length = bytes.readUInt16BE(at + 3);
+    if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3) return notTls;
+    // RFC 8446 §5.1: no empty handshake records.
+    if (length === 0 || records === recordsMax) return notTls;
+    const end = at + recordHeaderBytes + length;
+    const fragment = bytes.subarray(at + recordHeaderBytes, end);
+    message = records === 0 ? fragment : Buffer.concat([message, fragment]);
     at = end;
+    if (message.length < messageHeaderBytes) continue;
+    const messageLength = message.readUIntBE(1, 3);
+    if (message[0] !== clientHelloMessage || messageLength > clientHelloBytesMax) return notTls;
+    if (message.length >= messageHeaderBytes + messageLength)
+      return message.subarray(messageHeaderBytes, messageHeaderBytes + messageLength);
   }
-  return fragments.length === 1 ? fragments[0] : Buffer.concat(fragments);
+  return { kind: 'partial' };
 }
 
 /** Undefined when the lengths do not add up. */
@@ -76,10 +88,6 @@ function readNames(list: Reader): string[] | undefined {
   const names: string[] = [];
   while (list.left > 0 && !list.isBroken) names.push(list.text(list.uint8()));
   return list.isBroken ? undefined : names;
-}
-
-function ascii(bytes: Buffer): string {
-  return bytes.toString('latin1', 0, 16);
 }
 
 /** Reads forward; past the end it gives zeros and remembers that it broke. */

@@ -1,8 +1,9 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { KeyAndCertificate } from '../../identity/create-identity.ts';
+import { networkOf } from '../../wire/ip-address.ts';
 import { clientHelloBytesMax, parseClientHello } from './client-hello.ts';
 import { listenInRange, type PortRange } from './port-range.ts';
 
@@ -13,20 +14,35 @@ export interface HousePortOptions {
   readonly interface: 'all' | 'loopback';
   readonly onRequest: RequestListener;
   readonly log: Logger;
+  readonly limits?: Partial<HousePortLimits>;
 }
 
-/** From the connection to the whole ClientHello. */
-const helloTimeoutMs = 5000;
+export interface HousePortLimits {
+  /** From the connection to the whole ClientHello. */
+  readonly helloTimeoutMs: number;
+  /** Until a part of an answer (half a megabyte of a file) is taken: somebody may read the rest of a file after lunch, not tomorrow. */
+  readonly stallTimeoutMs: number;
+  /** Visitors' connections at once: a few for each of a hundred people. */
+  readonly connectionsMax: number;
+  /** One network address (of IPv6 the /64) may hold this many of them, so that one visitor cannot shut out the rest. */
+  readonly connectionsPerNetworkMax: number;
+}
+
+const limitDefaults: HousePortLimits = {
+  helloTimeoutMs: 5000,
+  stallTimeoutMs: 3_600_000,
+  connectionsMax: 512,
+  connectionsPerNetworkMax: 128,
+};
+
 const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 10_000;
 /** Requests to a house have no body worth waiting for. */
 const requestTimeoutMs = 30_000;
 /** Longer than the minute between two health checks, so that a friend's connection serves the next one. */
 const keepAliveTimeoutMs = 75_000;
-/** Visitors' connections at once: a few for each of a hundred people. */
-const connectionsMax = 512;
-/** One address may hold this many of them, so that one visitor cannot shut out the rest. */
-const connectionsPerAddressMax = 128;
+/** Time to take the line below, before the connection is cut. */
+const lingerMs = 1000;
 
 const plainHttpText = 'This port speaks HTTPS with client certificates: use https://.\n';
 
@@ -38,11 +54,13 @@ export class HousePort implements AsyncDisposable {
   readonly #listener: Server;
   readonly #https: HttpsServer;
   readonly #log: Logger;
+  readonly #limits: HousePortLimits;
   readonly #sockets = new Set<Socket>();
-  readonly #countByAddress = new Map<string, number>();
+  readonly #countByNetwork = new Map<string, number>();
 
   private constructor(options: HousePortOptions) {
     this.#log = options.log;
+    this.#limits = { ...limitDefaults, ...options.limits };
     this.#https = createHttpsServer(
       {
         ...tlsOptions(options.identity),
@@ -51,17 +69,23 @@ export class HousePort implements AsyncDisposable {
         requestTimeout: requestTimeoutMs,
         keepAliveTimeout: keepAliveTimeoutMs,
       },
-      options.onRequest,
+      (request, response) => {
+        endWhenStalled(response);
+        options.onRequest(request, response);
+      },
     );
+    this.#https.timeout = this.#limits.stallTimeoutMs;
     this.#https.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#listener.maxConnections = connectionsMax;
+    this.#listener.maxConnections = this.#limits.connectionsMax;
   }
 
   /** @throws an error that names the ports when none of them is free. */
   static async open(options: HousePortOptions): Promise<HousePort> {
     const port = new HousePort(options);
     await listenInRange(port.#listener, options.ports, options.interface);
+    // A connection that cannot be accepted (no file descriptor, no memory) is this connection's end, not the house's.
+    port.#listener.on('error', (error) => options.log.error({ err: error }, 'cannot accept a visitor'));
     return port;
   }
 
@@ -83,28 +107,28 @@ export class HousePort implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const address = socket.remoteAddress ?? '';
-    const count = (this.#countByAddress.get(address) ?? 0) + 1;
-    if (count > connectionsPerAddressMax) {
-      this.#log.warn({ address }, 'too many connections from one address');
+    const network = networkOf(socket.remoteAddress ?? '');
+    const count = (this.#countByNetwork.get(network) ?? 0) + 1;
+    if (count > this.#limits.connectionsPerNetworkMax) {
+      this.#log.warn({ network }, 'too many connections from one network');
       socket.destroy();
       return;
     }
-    this.#countByAddress.set(address, count);
+    this.#countByNetwork.set(network, count);
     this.#sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      const left = (this.#countByAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#countByAddress.set(address, left);
-      else this.#countByAddress.delete(address);
+      const left = (this.#countByNetwork.get(network) ?? 1) - 1;
+      if (left > 0) this.#countByNetwork.set(network, left);
+      else this.#countByNetwork.delete(network);
     });
     this.#readHello(socket);
   }
 
   #readHello(socket: Socket): void {
     let bytes: Buffer = Buffer.alloc(0);
-    const timer = setTimeout(() => socket.destroy(), helloTimeoutMs);
+    const timer = setTimeout(() => socket.destroy(), this.#limits.helloTimeoutMs);
     const stop = (): void => {
       clearTimeout(timer);
       socket.removeListener('data', onData);
@@ -128,7 +152,7 @@ export class HousePort implements AsyncDisposable {
   }
 }
 
-/** Host names in answers and errors are the caller's business; this is where a request came from. */
+/** Where a request came from, IPv4-mapped IPv6 written as IPv4. */
 export function remoteAddressOf(request: IncomingMessage): string {
   return (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
@@ -141,7 +165,17 @@ function refuse(socket: Socket, isHttp: boolean): void {
   socket.end(
     `HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${plainHttpText.length}\r\nconnection: close\r\n\r\n${plainHttpText}`,
   );
+  // What is still being sent is dropped meanwhile: closing on it at once would take the line away again.
   socket.resume();
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** Called when nothing moved for a while: an answer that is being made (a digest) may take its time, one that is not taken may not. */
+function endWhenStalled(response: ServerResponse): void {
+  response.on('timeout', (socket: Socket) => {
+    if (response.writableLength > 0) socket.destroy();
+  });
 }
 
 function tlsOptions(identity: KeyAndCertificate) {

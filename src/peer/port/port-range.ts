@@ -22,7 +22,8 @@ export function parsePortRange(setting: number | string, lastPort?: number): Por
   if (typeof setting === 'number')
     return { first: setting, last: Math.min(65_535, setting + portsAfterFixedMax) };
   const [first = 0, last = 0] = setting.split('-').map(Number);
-  if (first < 1 || last > 65_535 || first > last)
+  // So written that what is no number fails, too.
+  if (!(first >= 1 && first <= last && last <= 65_535))
     throw new Error(`The house's port range "${setting}" must go from a lower to a higher port, 1 to 65535`);
   return { first, last };
 }
