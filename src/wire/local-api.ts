@@ -98,7 +98,6 @@ export const StatusSchema = z.object({
 export type Status = z.infer<typeof StatusSchema>;
 
 export const PeerStatusSchema = z.enum(['online', 'offline', 'checking', 'error']);
-export type PeerStatus = z.infer<typeof PeerStatusSchema>;
 
 /** One person: a friend, or somebody the relay announces. Friends show *reachable*, others *announced*. */
 export const PeerSchema = z.object({

@@ -49,7 +49,6 @@ export const RegisterResponseSchema = z.object({ client_id: z.uuid() });
 export const AnnounceSchema = z.enum(['all', 'friends', 'none'], {
   error: 'announce must be "all", "friends" or "none"',
 });
-export type Announce = z.infer<typeof AnnounceSchema>;
 
 const portProblem = 'port must be an integer from 1 to 65535';
 export const PortSchema = z
@@ -105,4 +104,3 @@ export const CertificateResponseSchema = z.object({
   email: EmailSchema,
   certificates: z.array(z.object({ certificate: z.string(), fingerprint: z.string() })),
 });
-export type CertificateResponse = z.infer<typeof CertificateResponseSchema>;
