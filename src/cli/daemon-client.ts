@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { linkAbort } from '../util/deadline.ts';
+import { errorCode } from '../util/error-code.ts';
 import {
   FailureSchema,
   type LocalApiAccess,
@@ -167,7 +168,7 @@ export async function readAccess(dataFolder: string): Promise<LocalApiAccess | u
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (errorCode(cause) === 'ENOENT') return undefined;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError(
       'failed',

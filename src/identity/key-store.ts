@@ -7,6 +7,7 @@ import {
   privateFileMode,
   writeFileAtomically,
 } from '../util/atomic-file.ts';
+import { errorCode } from '../util/error-code.ts';
 import type { Email } from '../wire/email.ts';
 import { type CertificateClaims, CertificateError, checkValidity, readCertificate } from './certificate.ts';
 import type { KeyAndCertificate } from './create-identity.ts';
@@ -59,7 +60,7 @@ export async function createIdentityIn(folder: string, email: Email): Promise<Id
   try {
     await createFileAtomically(files.key, parts.keyPem);
   } catch (error) {
-    throw codeOf(error) === 'EEXIST' ? existsError(files.key) : error;
+    throw errorCode(error) === 'EEXIST' ? existsError(files.key) : error;
   }
   await writeFileAtomically(files.certificate, parts.certificatePem);
   return checkIdentity(parts, folder);
@@ -137,7 +138,7 @@ async function readPart(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = errorCode(cause);
     throw code === 'ENOENT'
       ? new IdentityError(
           'missing',
@@ -153,15 +154,11 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }
 
 function existsError(file: string): IdentityError {
   return new IdentityError('exists', `Cannot make an identity: ${file} is there already`);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -11,6 +11,7 @@ import {
 } from '../identity/key-store.ts';
 import { safetyWords } from '../identity/safety-words.ts';
 import { makePrivateFolder, privateFolderMode, writeFileAtomically } from '../util/atomic-file.ts';
+import { errorCode } from '../util/error-code.ts';
 import type { DataFolders } from '../util/platform/data-folder.ts';
 import { type Email, EmailSchema } from '../wire/email.ts';
 import { loadSettings, saveSettings } from './settings/load-settings.ts';
@@ -217,7 +218,7 @@ async function isThere(path: string): Promise<boolean> {
     await readFile(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

@@ -12,6 +12,7 @@ import {
 import { safetyWords } from '../identity/safety-words.ts';
 import { makePrivateFolder } from '../util/atomic-file.ts';
 import { withDeadline } from '../util/deadline.ts';
+import { errorCode } from '../util/error-code.ts';
 import type { DataFolders } from '../util/platform/data-folder.ts';
 import { type Email, parseEmail } from '../wire/email.ts';
 import type { RelayUrl } from '../wire/relay-url.ts';
@@ -166,7 +167,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -186,7 +187,7 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     found = await stat(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
   if (found.isDirectory()) return true;

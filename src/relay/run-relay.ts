@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino';
 import { z } from 'zod';
 import type { Fingerprint } from '../identity/fingerprint.ts';
 import { makePrivateFolder } from '../util/atomic-file.ts';
+import { errorCode } from '../util/error-code.ts';
 import { bracketed } from '../wire/ip-address.ts';
 import { formatRelayUrl } from '../wire/relay-url.ts';
 import { OpenConnections } from './server/open-connections.ts';
@@ -206,7 +207,7 @@ async function listen(server: NetServer, port: number, host: string | undefined)
   try {
     await listenOn(server, port, host ?? '::');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (host === undefined && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
       await listenOn(server, port, '0.0.0.0');
     else if (code === 'EADDRINUSE')

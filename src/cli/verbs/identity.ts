@@ -8,6 +8,7 @@ import {
   readIdentityCard,
 } from '../../peer/identity-transfer.ts';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { ExportResponseSchema, localApiPaths } from '../../wire/local-api.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
@@ -138,7 +139,7 @@ async function readArchive(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const isMissing = errorCode(cause) === 'ENOENT';
     const reason = isMissing ? 'it does not exist' : String(cause instanceof Error ? cause.message : cause);
     throw new CommandError(isMissing ? 'not_found' : 'failed', `Cannot read ${path}: ${reason}`, { cause });
   }
@@ -149,7 +150,7 @@ async function isThere(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

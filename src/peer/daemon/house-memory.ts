@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 
 const MemorySchema = z.object({
   /** The folder that the marker belongs to. */
@@ -26,7 +27,7 @@ export async function readHouseMemory(dataFolder: string, folder: string): Promi
   try {
     text = await readFile(join(dataFolder, fileName), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return fresh;
+    if (errorCode(error) === 'ENOENT') return fresh;
     throw error;
   }
   const parsed = MemorySchema.safeParse(JSON.parse(text));

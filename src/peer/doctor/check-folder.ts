@@ -1,4 +1,5 @@
 import { opendir, stat } from 'node:fs/promises';
+import { errorCode } from '../../util/error-code.ts';
 import type { Finding, Status } from '../../wire/local-api.ts';
 import { failure, fine, reasonOf, warning } from './finding.ts';
 
@@ -37,7 +38,7 @@ async function look(folder: string): Promise<Finding> {
     await (await opendir(folder)).close();
     return fine(check, `${folder} is there`);
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const isMissing = errorCode(error) === 'ENOENT';
     const message = isMissing
       ? `The folder you share does not exist: ${folder}`
       : `The folder you share cannot be read: ${reasonOf(error)}`;

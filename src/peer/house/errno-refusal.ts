@@ -1,8 +1,9 @@
+import { errorCode } from '../../util/error-code.ts';
 import { busyRefusal, notFound, type Refusal, refuse } from './refusal.ts';
 
 /** What a visitor hears when the system refuses: never its own text, which holds absolute paths. Undefined when it is no expected refusal. */
 export function refusalOfError(error: unknown): Refusal | undefined {
-  return refusalOfErrno(errnoOf(error));
+  return refusalOfErrno(errorCode(error));
 }
 
 export function refusalOfErrno(errno: string | undefined): Refusal | undefined {
@@ -31,8 +32,4 @@ export function refusalOfErrno(errno: string | undefined): Refusal | undefined {
     default:
       return undefined;
   }
-}
-
-export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorCode } from '../../util/error-code.ts';
 import type { HeldPath, PathHolder } from '../../util/platform/handle-path.ts';
-import { errnoOf } from './errno-refusal.ts';
 
 /**
  * Which folder was shared, so that another one in its place is noticed: above all the empty folder that is left when
@@ -130,7 +130,7 @@ function away(reason: string): RootLook {
 }
 
 function reasonOf(error: unknown, path: string): string {
-  switch (errnoOf(error)) {
+  switch (errorCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
       return `it does not exist: ${path}`;

@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
+import { errorCode } from '../../util/error-code.ts';
 import { type HeldPath, type PathHolder, segmentsWithin } from '../../util/platform/handle-path.ts';
-import { errnoOf } from './errno-refusal.ts';
+
 import { type IgnorePattern, parseIgnorePatterns } from './ignore-patterns.ts';
 
 /** Stands at the top of the house; itself a dot file, so never shown by default. */
@@ -29,7 +30,7 @@ export class IgnoreFile {
       }
       return this.#patterns;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
+      if (errorCode(error) === 'ENOENT') return [];
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`its ${ignoreFileName} cannot be used: ${reason}`, { cause: error });
     }

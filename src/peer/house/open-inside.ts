@@ -1,7 +1,8 @@
 import { type FileHandle, lstat } from 'node:fs/promises';
+import { errorCode } from '../../util/error-code.ts';
 import { type HeldPath, type PathHolder, segmentsWithin } from '../../util/platform/handle-path.ts';
 import { nameRefusal } from '../../wire/house-path.ts';
-import { errnoOf, refusalOfError } from './errno-refusal.ts';
+import { refusalOfError } from './errno-refusal.ts';
 import { isProgram } from './program-names.ts';
 import { isRefusal, notFound, type Refusal, refuse } from './refusal.ts';
 import { isPathShown, type Visibility } from './visibility.ts';
@@ -135,7 +136,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) !== undefined) return false;
+    if (errorCode(error) !== undefined) return false;
     throw error;
   }
 }

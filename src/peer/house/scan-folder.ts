@@ -1,5 +1,5 @@
 import { opendir } from 'node:fs/promises';
-import { errnoOf } from './errno-refusal.ts';
+import { errorCode } from '../../util/error-code.ts';
 
 export interface FolderScan {
   /** Smallest first, at most `limit`; each the bytes of a name read as latin1. */
@@ -29,7 +29,7 @@ export async function scanFolder(path: string, options: FolderScanOptions): Prom
   try {
     return await scanOnce(path, 'latin1', options);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
     // A few file systems do not say what an entry is. Node then looks each one up, and finds none whose name
     // is not ASCII when it reads names as latin1: names as buffers take twice as long and work there.
     return await scanOnce(path, 'buffer', options);
@@ -55,7 +55,7 @@ export async function scanOnce(
       if (nearest.mayTake(name) && options.isWanted(name, entry.isDirectory())) nearest.take(name);
     } catch (error) {
       vanished += 1;
-      if (encoding === 'latin1' || errnoOf(error) !== 'ENOENT' || vanished > vanishedMax) throw error;
+      if (encoding === 'latin1' || errorCode(error) !== 'ENOENT' || vanished > vanishedMax) throw error;
     }
   }
 }

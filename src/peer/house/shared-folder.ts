@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
+import { errorCode } from '../../util/error-code.ts';
 import { type HeldPath, type PathHolder, segmentsWithin } from '../../util/platform/handle-path.ts';
-import { errnoOf } from './errno-refusal.ts';
+
 import { HouseRoot, type RootMarker } from './house-root.ts';
 import { IgnoreFile } from './ignore-file.ts';
 import type { HouseView } from './open-inside.ts';
@@ -101,7 +102,7 @@ export class SharedFolder {
         const inside = segmentsWithin(root, held);
         if (inside !== undefined) segments.push(inside);
       } catch (error) {
-        if (errnoOf(error) !== 'ENOENT') throw error;
+        if (errorCode(error) !== 'ENOENT') throw error;
         isComplete = false;
       }
     }

@@ -55,7 +55,9 @@ export class Guard {
   /** Where a request may come from at all, token or not. */
   checkOrigin(headers: IncomingHttpHeaders): GuardResult {
     const host = headers.host ?? '';
-    const own = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${this.#port}`);
+    // Browsers leave the port of http away.
+    const port = this.#port === 80 ? '' : `:${this.#port}`;
+    const own = ['127.0.0.1', 'localhost', '[::1]'].map((name) => name + port);
     if (!own.includes(host)) return refused(403, 'this address is not served here: use http://127.0.0.1');
     const site = headers['sec-fetch-site'];
     // `none` is the user's own doing: a typed address, a bookmark, a link from a terminal.
@@ -72,8 +74,8 @@ export class Guard {
     const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
     if (bearer !== undefined)
       return isSame(bearer, this.token) ? allowed : refused(401, 'the token is not this daemon’s');
-    const session = cookieOf(headers.cookie ?? '', sessionCookieName(this.#port));
-    if (session !== undefined && isSame(session, this.#session)) return allowed;
+    const sessions = cookiesOf(headers.cookie ?? '', sessionCookieName(this.#port));
+    if (sessions.some((session) => isSame(session, this.#session))) return allowed;
     return refused(401, 'open the link that `flashback status` shows, or send the token of local-api.json');
   }
 }
@@ -94,10 +96,10 @@ function isSame(one: string, other: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-function cookieOf(header: string, name: string): string | undefined {
-  for (const part of header.split(';')) {
+/** Every value of that name: another program on this machine may have set one beside ours, which comes first. */
+function cookiesOf(header: string, name: string): string[] {
+  return header.split(';').flatMap((part) => {
     const [key, value] = part.trim().split('=', 2);
-    if (key === name) return value;
-  }
-  return undefined;
+    return key === name && value !== undefined ? [value] : [];
+  });
 }

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { type LocalApiAccess, localApiAccessFileName } from '../../wire/local-api.ts';
 import { ApiError, describeFailure } from './api-error.ts';
 import { Guard } from './guard.ts';
@@ -47,8 +48,10 @@ export class LocalApi implements AsyncDisposable {
   }
 
   static async open(options: LocalApiOptions): Promise<LocalApi> {
+    await using cleanup = new AsyncDisposableStack();
     const guard = new Guard();
     const app = createApp(guard, options);
+    cleanup.defer(() => app.close());
     const port = await listen(app, options.port);
     guard.listeningOn(port);
     const access: LocalApiAccess = {
@@ -58,6 +61,7 @@ export class LocalApi implements AsyncDisposable {
     };
     const accessFile = join(options.dataFolder, localApiAccessFileName);
     await writeFileAtomically(accessFile, `${JSON.stringify(access, undefined, 2)}\n`);
+    cleanup.move();
     return new LocalApi(app, guard, access.url, accessFile);
   }
 
@@ -80,6 +84,8 @@ function createApp(guard: Guard, options: LocalApiOptions): FastifyInstance {
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 512 },
+    // What cannot be routed at all comes past the guard, and is told nothing.
+    frameworkErrors: refuseUnreadablePath,
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
@@ -101,6 +107,13 @@ function createApp(guard: Guard, options: LocalApiOptions): FastifyInstance {
   return app;
 }
 
+function refuseUnreadablePath(_error: unknown, _request: unknown, reply: FastifyReply): void {
+  void reply
+    .headers(securityHeaders)
+    .code(400)
+    .send({ error: 'the path cannot be read', code: 'bad_request' });
+}
+
 async function listen(app: FastifyInstance, first: number): Promise<number> {
   const last = first === 0 ? 0 : Math.min(65_535, first + portsTriedMax - 1);
   for (let port = first; port <= last; port += 1) {
@@ -108,7 +121,7 @@ async function listen(app: FastifyInstance, first: number): Promise<number> {
       await app.listen({ port, host: '127.0.0.1' });
       return (app.server.address() as AddressInfo).port;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+      if (errorCode(error) !== 'EADDRINUSE') throw error;
     }
   }
   throw new Error(

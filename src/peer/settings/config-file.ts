@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { makePrivateFolder, writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { SettingsError } from './settings-error.ts';
 
 /** What stands in the config file, each value still to be judged. */
@@ -40,7 +41,7 @@ async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (errorCode(cause) === 'ENOENT') return undefined;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SettingsError([`Cannot read the settings in ${path}: ${reason}`], { cause });
   }

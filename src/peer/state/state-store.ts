@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { privateFileMode, privateFolderMode } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { KnownAddresses } from './known-addresses.ts';
 import { KnownPeers } from './known-peers.ts';
 import { migrations } from './migrations.ts';
@@ -91,7 +92,7 @@ function createPrivateFile(file: string): void {
   try {
     closeSync(openSync(file, 'wx', privateFileMode));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     chmodSync(file, privateFileMode);
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { PinnedConnectOptions } from '../../identity/connect-pinned.ts';
 import { PinnedClient, type PinnedClientOptions } from '../../identity/pinned-client.ts';
 import { withDeadline } from '../../util/deadline.ts';
+import { errorCode } from '../../util/error-code.ts';
 import {
   type ArchiveFormat,
   digestBlocksMax,
@@ -307,5 +308,5 @@ function keepAlive({ socket }: IncomingMessage): void {
 }
 
 function isReset(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  return errorCode(error) === 'ECONNRESET' || errorCode(error) === 'EPIPE';
 }

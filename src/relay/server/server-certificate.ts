@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createServerCertificate, type KeyAndCertificate } from '../../identity/create-identity.ts';
 import { type Fingerprint, fingerprintOf } from '../../identity/fingerprint.ts';
 import { makePrivateFolder, writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 
 export interface ServerCertificate extends KeyAndCertificate {
   readonly fingerprint: Fingerprint;
@@ -57,7 +58,7 @@ async function exists(file: string): Promise<boolean> {
     await stat(file);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import pino from 'pino';
 import type { KeyAndCertificate } from '../../identity/create-identity.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { relayPaths } from '../../wire/relay-http.ts';
 import { type RunningRelay, type RunRelayOptions, runRelay } from '../run-relay.ts';
@@ -182,7 +183,7 @@ export async function readAll(socket: AsyncIterable<Buffer> & NodeJS.EventEmitte
   try {
     for await (const chunk of socket) chunks.push(chunk);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error;
+    if (errorCode(error) !== 'ECONNRESET') throw error;
   }
   return Buffer.concat(chunks).toString();
 }

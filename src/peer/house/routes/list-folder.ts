@@ -1,5 +1,6 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
+import { errorCode } from '../../../util/error-code.ts';
 import { utf8OfBytes } from '../../../util/platform/handle-path.ts';
 import {
   type HouseEntry,
@@ -8,7 +9,7 @@ import {
   listingLimitMax,
 } from '../../../wire/house-http.ts';
 import { houseNameBytesMax, pathRefusal } from '../../../wire/house-path.ts';
-import { errnoOf } from '../errno-refusal.ts';
+
 import type { Exchange } from '../exchange.ts';
 import { timestamp } from '../file-version.ts';
 import { mediaTypeOf } from '../media-types.ts';
@@ -108,7 +109,7 @@ async function describe(
   try {
     stats = await lstat(`${folder.held.handlePath}/${name}`);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 'gone';
+    if (errorCode(error) === 'ENOENT') return 'gone';
     return 'omitted';
   }
   if (stats.isSymbolicLink()) return describeLink(view, folder, name);
