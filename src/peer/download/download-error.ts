@@ -1,3 +1,4 @@
+import { errorCode } from '../../util/error-code.ts';
 import type { FailureCode } from '../../wire/local-api.ts';
 
 /** A download that failed on this side, or whose bytes are not what the house says; the message is a sentence for a person. */
@@ -22,14 +23,10 @@ export class FileChangedError extends Error {
 /** What the system said when it refused to write, as an error for a person. `action` is what was being done: `Cannot write /a/b`. */
 export function localFailure(action: string, error: unknown): DownloadError {
   if (error instanceof DownloadError) return error;
-  const errno = errnoOf(error);
+  const errno = errorCode(error);
   const clause = errno === undefined ? undefined : clauseByErrno[errno];
   const message = clause ?? (error instanceof Error ? error.message : String(error));
   return new DownloadError('failed', `${action}: ${message}`, { cause: error });
-}
-
-export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 const clauseByErrno: Readonly<Record<string, string>> = {
@@ -53,7 +50,7 @@ const clauseByErrno: Readonly<Record<string, string>> = {
 
 /** The whole disk is affected, not one file: to go on with the next file would only fail again. */
 export function isDiskFailure(error: unknown): boolean {
-  const errno = errnoOf(error instanceof DownloadError ? error.cause : error);
+  const errno = errorCode(error instanceof DownloadError ? error.cause : error);
   return errno !== undefined && diskErrnos.has(errno);
 }
 
@@ -71,6 +68,6 @@ const diskErrnos = new Set([
 
 /** One file's name or size does not fit into the file system at the target; others may. */
 export function isUnfitFailure(error: unknown): boolean {
-  const errno = errnoOf(error instanceof DownloadError ? error.cause : error);
+  const errno = errorCode(error instanceof DownloadError ? error.cause : error);
   return errno === 'ENAMETOOLONG' || errno === 'EILSEQ' || errno === 'EINVAL' || errno === 'EFBIG';
 }

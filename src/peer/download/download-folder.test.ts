@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { housePathBytesMax } from '../../wire/house-path.ts';
 import type { DownloadEvent } from '../../wire/local-api.ts';
 import { answerJson } from '../testing/https-server.ts';
 import { ActiveDownloads } from './active-downloads.ts';
@@ -169,6 +170,24 @@ test('folders without end are left out where a path becomes too long', async () 
   const { events, last } = await download(house, '', { recursive: true });
   assert.partialDeepStrictEqual(last, { event: 'done', files: 0 });
   assert.deepEqual(skips(events), [['d/'.repeat(65).slice(0, -1), 'a path over 64 segments']]);
+});
+
+test('a path that is too long for this system costs what is below it and nothing beside it', async () => {
+  await using house = await openTestHouse({ z: 'z' });
+  const long = 'x'.repeat(250);
+  house.interfere = listings((folder) => [
+    // As long as a path in a house may be, which is too long below a folder of ours.
+    ...(folder.length + long.length < housePathBytesMax
+      ? [{ name: long, type: 'directory', size: 0, modified }]
+      : []),
+    ...(folder === '' ? [{ name: 'z', type: 'file', size: 1, modified }] : []),
+  ]);
+  const target = join(house.downloads, 't'.repeat(200), 't'.repeat(200));
+  await mkdir(dirname(target));
+  const { events, last } = await download(house, '', { recursive: true, target });
+  assert.partialDeepStrictEqual(last, { event: 'done', files: 1 });
+  assert.equal(await readFile(join(target, 'z'), 'utf8'), 'z');
+  assert.match(skips(events).at(-1)?.[1] ?? '', /too long for the file system/);
 });
 
 for (const name of ['..', 'a/b', '../../evil', 'C:', 'nul', 'x\u0000', '\u001b[2J'])

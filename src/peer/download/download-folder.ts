@@ -1,4 +1,5 @@
 import { linkAbort } from '../../util/deadline.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
 import type { HouseEntry, HouseListing } from '../../wire/house-http.ts';
 import { type FailureCode, FailureCodeSchema } from '../../wire/local-api.ts';
@@ -12,7 +13,7 @@ import { existsError } from './target.ts';
 import { type HouseFile, walkHouse } from './walk-house.ts';
 
 /** Hears how a folder's download goes; it must not throw. Paths are those in the house. */
-export interface FolderObserver {
+interface FolderObserver {
   started(): void;
   resumed(path: string, position: number): void;
   restarted(path: string, reason: string, position: number): void;
@@ -130,18 +131,29 @@ export class FolderDownload {
         isFirstPage = false;
         return page;
       },
-      enter: async (folder, entry) => {
-        const names = this.#namesBelow(folder);
-        const reason = target.refusal(names) ?? (await target.makeFolder(names));
-        if (reason !== undefined) this.#skip(folder, entry, reason);
-        return reason === undefined;
-      },
+      enter: (folder, entry) => this.#enter(folder, entry, target),
       onSkipped: (skipped, entry, reason) => this.#skip(skipped, entry, reason),
       onUnlisted: (folder, error) => {
         if (signal.aborted || severityOf(error) === 'fatal') throw error;
         this.#fail(folder, error);
       },
     });
+  }
+
+  /** Makes a folder; what stands in the way of this one does not end those beside it. */
+  async #enter(folder: string, entry: HouseEntry, target: FolderTarget): Promise<boolean> {
+    const names = this.#namesBelow(folder);
+    try {
+      const reason = target.refusal(names) ?? (await target.makeFolder(names));
+      if (reason !== undefined) this.#skip(folder, entry, reason);
+      return reason === undefined;
+    } catch (error) {
+      const severity = severityOf(error);
+      if (severity === 'fatal') throw error;
+      if (severity === 'unfit') this.#skip(folder, entry, messageOf(error));
+      else this.#fail(folder, error);
+      return false;
+    }
   }
 
   /** Waits for a place and starts `file` in it. */
@@ -323,9 +335,7 @@ function severityOf(error: unknown): 'fatal' | 'gone' | 'unfit' | 'refused' | 'f
 }
 
 function failureCodeOf(error: unknown): FailureCode {
-  const code = FailureCodeSchema.safeParse(
-    error instanceof Error && 'code' in error ? error.code : undefined,
-  );
+  const code = FailureCodeSchema.safeParse(errorCode(error));
   return code.success ? code.data : 'failed';
 }
 

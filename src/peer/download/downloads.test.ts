@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DownloadEvent, DownloadRequest } from '../../wire/local-api.ts';
-import { ActiveDownloads, downloadsAtOnceMax } from './active-downloads.ts';
+import { ActiveDownloads, downloadsAtOnceMax, downloadsWaitingMax } from './active-downloads.ts';
 import { runDownload } from './downloads.ts';
 import { partialPaths } from './journal.ts';
 import { dependenciesFor, download, randomBytes } from './testing/run.ts';
@@ -141,7 +141,7 @@ test('who waits for a place can leave, and a queue that is full says so', async 
   for (let count = 0; count < downloadsAtOnceMax; count += 1) places.push(await active.enter(signal));
   const leaving = new AbortController();
   const left = active.enter(leaving.signal);
-  const waiting = Array.from({ length: 255 }, () => active.enter(signal));
+  const waiting = Array.from({ length: downloadsWaitingMax - 1 }, () => active.enter(signal));
   await assert.rejects(active.enter(signal), /8 are running and 256 wait already/);
   leaving.abort(new Error('enough'));
   await assert.rejects(left, /enough/);

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { linkAbort } from '../../util/deadline.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
 import { pathRefusal } from '../../wire/house-path.ts';
 import {
@@ -19,7 +20,7 @@ import { HouseSession, type HouseSessionOptions } from './house-session.ts';
 import { SpeedEstimator } from './progress.ts';
 
 export interface DownloadDependencies {
-  /** Finds somebody's house and opens a visit to it; what it throws carries a `FailureCode`. */
+  /** Finds somebody's house and opens a visit to it, which the download disposes; what it throws carries a `FailureCode`. */
   readonly connect: (email: string, signal: AbortSignal) => Promise<HouseClient>;
   /** One for the daemon: it bounds how many downloads run, and keeps them off each other's files. */
   readonly active: ActiveDownloads;
@@ -225,8 +226,6 @@ function failed(error: unknown, log: Logger, signal: AbortSignal): DownloadEvent
 }
 
 function codeOf(error: unknown): FailureCode | undefined {
-  const code = FailureCodeSchema.safeParse(
-    error instanceof Error && 'code' in error ? error.code : undefined,
-  );
+  const code = FailureCodeSchema.safeParse(errorCode(error));
   return code.success ? code.data : undefined;
 }

@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
-import { DownloadError, errnoOf, localFailure } from './download-error.ts';
+import { DownloadError, localFailure } from './download-error.ts';
 import { hashFile } from './file-blocks.ts';
 import { isJournalName } from './journal.ts';
 import { foldName, foldsNames, unfitName } from './local-names.ts';
@@ -47,7 +48,7 @@ export class FolderTarget {
         throw new DownloadError('bad_request', `${action}: it is no folder`);
       return new FolderTarget(real, isFolding ?? (await foldsNames(real)));
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT')
+      if (errorCode(error) === 'ENOENT')
         throw new DownloadError('bad_request', `${action}: the folder above it does not exist`, {
           cause: error,
         });
@@ -91,7 +92,7 @@ export class FolderTarget {
     try {
       stats = await lstat(path);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return { kind: 'nothing' };
+      if (errorCode(error) === 'ENOENT') return { kind: 'nothing' };
       throw localFailure(`Cannot write ${printable(path)}`, error);
     }
     return stats.isFile() ? { kind: 'file', size: stats.size } : { kind: 'other' };
@@ -132,6 +133,6 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
 }

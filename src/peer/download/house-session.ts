@@ -1,5 +1,6 @@
 import { Backoff } from '../../util/backoff.ts';
 import { sleep } from '../../util/deadline.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { type FailureCode, FailureCodeSchema, type Via } from '../../wire/local-api.ts';
 import type { HouseClient } from '../visit/house-client.ts';
 import { VisitError } from '../visit/visit-error.ts';
@@ -149,8 +150,6 @@ export class HouseSession implements Disposable {
 }
 
 function isPassing(error: unknown): boolean {
-  const code = FailureCodeSchema.safeParse(
-    error instanceof Error && 'code' in error ? error.code : undefined,
-  );
+  const code = FailureCodeSchema.safeParse(errorCode(error));
   return code.success && passingCodes.has(code.data);
 }

@@ -5,9 +5,9 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { privateFileMode, writeFileAtomically } from '../../util/atomic-file.ts';
+import { errorCode } from '../../util/error-code.ts';
 import { digestBlockBytes } from '../../wire/house-http.ts';
 import { houseNameBytesMax } from '../../wire/house-path.ts';
-import { errnoOf } from './download-error.ts';
 
 /**
  * What lies beside a partial and says whose bytes they are. It says nothing about how many of them are good: every
@@ -96,7 +96,7 @@ export async function readJournal(path: string, nowMs: number): Promise<JournalL
     touchedMs = stats.mtimeMs;
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return { kind: 'none' };
+    if (errorCode(error) === 'ENOENT') return { kind: 'none' };
     throw error;
   }
   const journal = parseJournal(text);
@@ -160,6 +160,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // It is there and belongs to somebody else.
-    return errnoOf(error) === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }

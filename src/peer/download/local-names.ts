@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from './download-error.ts';
+import { errorCode } from '../../util/error-code.ts';
 
 /** Windows keeps these for itself; what no system can hold, `house-path.ts` refuses already. */
 const windowsForbidden = /[<>"|?*]/;
@@ -39,7 +39,7 @@ async function isThere(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

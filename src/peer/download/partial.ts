@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
-import { DownloadError, errnoOf, localFailure } from './download-error.ts';
+import { DownloadError, localFailure } from './download-error.ts';
 import {
   type FileSource,
   type FileVersion,
@@ -162,7 +163,7 @@ async function sizeOf(path: string): Promise<number | 'foreign' | undefined> {
     const stats = await lstat(path);
     return stats.isFile() ? stats.size : 'foreign';
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

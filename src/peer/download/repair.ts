@@ -9,7 +9,7 @@ import type { FileVersion } from './journal.ts';
 /** A block that is wrong again after this many fetches is wrong at its source. */
 const roundsMax = 3;
 /** 1 GiB: so much damage is no accident, and fetching it all again and again is what a hostile house would like. */
-export const repairBlocksMax = 256;
+const repairBlocksMax = 256;
 
 export interface Repair {
   /** In the house, for errors. */

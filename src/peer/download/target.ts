@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import { link, lstat, open, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute } from 'node:path';
+import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
-import { DownloadError, errnoOf, localFailure } from './download-error.ts';
+import { DownloadError, localFailure } from './download-error.ts';
 import { partialPaths } from './journal.ts';
 import { foldName } from './local-names.ts';
 
@@ -89,7 +90,7 @@ export async function publish(
     if (overwrite) await rename(partial, target);
     else await publishExclusively(partial, target, linkFile);
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') throw existsError(target);
+    if (errorCode(error) === 'EEXIST') throw existsError(target);
     throw localFailure(`Cannot give the finished file its name ${printable(target)}`, error);
   }
 }
@@ -98,7 +99,7 @@ async function publishExclusively(partial: string, target: string, linkFile: typ
   try {
     await linkFile(partial, target);
   } catch (error) {
-    if (!linklessErrnos.has(errnoOf(error) ?? '')) throw error;
+    if (!linklessErrnos.has(errorCode(error) ?? '')) throw error;
     const placeholder = await open(target, 'wx');
     await placeholder.close();
     try {
@@ -128,7 +129,7 @@ async function stats(
   try {
     return await look(path);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw localFailure(`Cannot write ${printable(target)}`, error);
   }
 }

@@ -4,7 +4,7 @@ import { folderEntries } from '../visit/folder-pages.ts';
 import { DownloadError } from './download-error.ts';
 
 /** More than people share in one folder; links that lead round in circles reach it, a home folder of a developer may. */
-export const walkEntriesMax = 1_000_000;
+const walkEntriesMax = 1_000_000;
 
 export interface HouseFile {
   /** In the house. */
@@ -20,6 +20,8 @@ export interface Walk {
   readonly onSkipped: (path: string, entry: HouseEntry, reason: string) => void;
   /** A folder below the first cannot be listed: throws to end the walk, returns to go on without it. */
   readonly onUnlisted: (path: string, error: unknown) => void;
+  /** Files and folders together; smaller in tests. */
+  readonly entriesMax?: number;
 }
 
 interface Place {
@@ -40,13 +42,14 @@ async function* walkFolder(
   walk: Walk,
   counter: { entries: number },
 ): AsyncGenerator<HouseFile> {
+  const { entriesMax = walkEntriesMax } = walk;
   const above = [...place.realPathsAbove, place.realPath];
   for await (const entry of folderEntries(place.path, (after) => walk.list(place.path, after))) {
     counter.entries += 1;
-    if (counter.entries > walkEntriesMax)
+    if (counter.entries > entriesMax)
       throw new DownloadError(
         'failed',
-        `The folder holds over ${walkEntriesMax} entries. Fetch the folders in it one by one`,
+        `The folder holds over ${entriesMax} entries. Fetch the folders in it one by one`,
       );
     const path = below(place.path, entry.name);
     const refusal = pathRefusal(path);

@@ -10,7 +10,7 @@ import { testIdentity } from '../../testing/test-identity.ts';
 import { HouseClient } from '../../visit/house-client.ts';
 
 /** Answers in the house's place, or changes the answer: true when the house shall not answer. */
-export type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
+type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export interface TestHouse extends AsyncDisposable {
   readonly server: TestHttpsServer;
