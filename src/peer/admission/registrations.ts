@@ -49,20 +49,22 @@ export class Registrations {
     this.#answers.delete(key);
     if (this.#questions >= questionsMax || this.#checks.take(networkOf(address), nowMs) > 0)
       return Promise.resolve('busy');
-    const registered = this.#ask(email, fingerprint, key);
+    const answer = { registered: this.#ask(email, fingerprint), untilMs: nowMs + answerLifetimeMs };
     if (this.#answers.size >= answersMax) this.#forgetOldest();
-    this.#answers.set(key, { registered, untilMs: nowMs + answerLifetimeMs });
-    return registered;
+    this.#answers.set(key, answer);
+    void answer.registered.then((registered) => {
+      // The next visitor asks again: the relay may be back by then.
+      if (registered === 'unknown' && this.#answers.get(key) === answer) this.#answers.delete(key);
+    });
+    return answer.registered;
   }
 
-  async #ask(email: Email, fingerprint: Fingerprint, key: string): Promise<Registered> {
+  async #ask(email: Email, fingerprint: Fingerprint): Promise<Registered> {
     this.#questions += 1;
     try {
       const fingerprints = await this.#options.fingerprintsOf(email);
       return fingerprints.includes(fingerprint) ? 'yes' : 'no';
     } catch {
-      // The next visitor asks again: the relay may be back by then.
-      this.#answers.delete(key);
       return 'unknown';
     } finally {
       this.#questions -= 1;
