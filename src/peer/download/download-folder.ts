@@ -10,7 +10,7 @@ import { downloadFile, type FileObserver, type SavedFile } from './download-file
 import { FolderTarget } from './folder-target.ts';
 import type { HouseSession } from './house-session.ts';
 import { existsError } from './target.ts';
-import { type HouseFile, walkHouse } from './walk-house.ts';
+import { type FolderPage, type HouseFile, walkHouse } from './walk-house.ts';
 
 /** Hears how a folder's download goes; it must not throw. Paths are those in the house. */
 interface FolderObserver {
@@ -125,11 +125,11 @@ export class FolderDownload {
     const { path, observer } = this.#job;
     let isFirstPage = true;
     yield* walkHouse(path, {
-      list: async (folder, after) => {
-        const page = await this.#list(folder, after, signal);
+      list: async (folder, page) => {
+        const listing = await this.#list(folder, page, signal);
         if (isFirstPage) observer.started();
         isFirstPage = false;
-        return page;
+        return listing;
       },
       enter: (folder, entry) => this.#enter(folder, entry, target),
       onSkipped: (skipped, entry, reason) => this.#skip(skipped, entry, reason),
@@ -258,7 +258,7 @@ export class FolderDownload {
   /** Adds up what there is, as far as it can be listed. */
   async #count(signal: AbortSignal): Promise<void> {
     const files = walkHouse(this.#job.path, {
-      list: (path, after) => this.#list(path, after, signal),
+      list: (path, page) => this.#list(path, page, signal),
       enter: () => Promise.resolve(true),
       onSkipped: () => {},
       onUnlisted: () => signal.throwIfAborted(),
@@ -267,8 +267,8 @@ export class FolderDownload {
     this.#isTotalKnown = true;
   }
 
-  #list(path: string, after: string | undefined, signal: AbortSignal): Promise<HouseListing> {
-    const page = { signal, ...(after !== undefined && { after }) };
+  #list(path: string, { limit, after }: FolderPage, signal: AbortSignal): Promise<HouseListing> {
+    const page = { limit, signal, ...(after !== undefined && { after }) };
     return this.#job.session.run((house) => house.list(path, page), signal);
   }
 

@@ -1,4 +1,4 @@
-import type { HouseEntry, HouseListing } from '../../wire/house-http.ts';
+import { type HouseEntry, type HouseListing, listingLimitMax } from '../../wire/house-http.ts';
 import { pathRefusal } from '../../wire/house-path.ts';
 import { folderEntries } from '../visit/folder-pages.ts';
 import { DownloadError } from './download-error.ts';
@@ -12,8 +12,14 @@ export interface HouseFile {
   readonly entry: HouseEntry;
 }
 
+/** Which part of a folder is asked for. */
+export interface FolderPage {
+  readonly limit: number;
+  readonly after: string | undefined;
+}
+
 export interface Walk {
-  readonly list: (path: string, after: string | undefined) => Promise<HouseListing>;
+  readonly list: (path: string, page: FolderPage) => Promise<HouseListing>;
   /** Whether to go into a folder. */
   readonly enter: (path: string, entry: HouseEntry) => Promise<boolean>;
   /** Something is left out. */
@@ -43,8 +49,9 @@ async function* walkFolder(
   counter: { entries: number },
 ): AsyncGenerator<HouseFile> {
   const { entriesMax = walkEntriesMax } = walk;
+  const limit = pageLimit(place.realPathsAbove.length);
   const above = [...place.realPathsAbove, place.realPath];
-  for await (const entry of folderEntries(place.path, (after) => walk.list(place.path, after))) {
+  for await (const entry of folderEntries(place.path, (after) => walk.list(place.path, { limit, after }))) {
     counter.entries += 1;
     if (counter.entries > entriesMax)
       throw new DownloadError(
@@ -73,6 +80,15 @@ async function* walkChild(place: Place, walk: Walk, counter: { entries: number }
     walk.onUnlisted(place.path, error);
   }
 }
+
+/**
+ * A house reads its whole folder for each page, so pages are large; but one of each folder on the way down is in memory.
+ * Halving them at each step keeps the sum under 36,000 entries, however deep a hostile house goes.
+ */
+function pageLimit(depth: number): number {
+  return Math.max(pageLimitMin, Math.floor(listingLimitMax / 2 ** depth));
+}
+const pageLimitMin = 250;
 
 function below(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;

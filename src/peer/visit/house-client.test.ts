@@ -162,6 +162,14 @@ for (const [name, listing] of Object.entries(badListings))
     assert.match(failure.message, /is not what a house says/);
   });
 
+test('a page with more entries than were asked for is refused', async () => {
+  const names = ['a', 'b', 'c'].map((name) => ({ ...entry, name }));
+  await against(answerJson(200, { path: '', entries: names }), async (house) => {
+    assert.equal((await house.list('', { limit: 3 })).entries.length, 3);
+    assert.match((await failureOf(house.list('', { limit: 2 }))).message, /more than the 2 entries/);
+  });
+});
+
 test('a page of another program, a compressed one and an endless one are no listings', async () => {
   const html: RequestListener = (_request, response) => void response.end('<!doctype html>');
   assert.match((await against(html, (house) => failureOf(house.list('')))).message, /no JSON/);

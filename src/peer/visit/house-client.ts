@@ -13,6 +13,7 @@ import {
   type HouseListing,
   HouseListingSchema,
   houseTarget,
+  listingLimitDefault,
   listingLimitMax,
 } from '../../wire/house-http.ts';
 import { pathRefusal } from '../../wire/house-path.ts';
@@ -23,7 +24,13 @@ import { openBulk } from './bulk-connection.ts';
 import { type AskedDigests, checkDigest } from './digest-answer.ts';
 import { type FileBody, type FileHead, type FilePart, readFileHead, readFilePart } from './file-answer.ts';
 import { readJson, readText } from './read-answer.ts';
-import { connectionVisitError, statusVisitError, subjectOf, VisitError } from './visit-error.ts';
+import {
+  answerVisitError,
+  connectionVisitError,
+  statusVisitError,
+  subjectOf,
+  VisitError,
+} from './visit-error.ts';
 import { whileAlive } from './while-alive.ts';
 
 export interface HouseClientOptions
@@ -67,10 +74,12 @@ const idleSocketsMax = 8;
 const headTimeoutMs = 30_000;
 /** A page of 10,000 entries is 2 MB, 10 with every name at its longest. Enough for a modem. */
 const bodyTimeoutMs = 120_000;
-/** 10,000 entries of 255-byte names with every character escaped in JSON, and their types. */
-const listingBytesMax = 24 * 1024 * 1024;
-/** 65,536 digests of 64 digits with quotes and comma, and the head of the answer. */
-const digestBytesMax = digestBlocksMax * 67 + 32 * 1024;
+/** An entry with its name of 255 bytes and a link's target, every other character escaped in JSON; most are 150 bytes. */
+const entryBytesMax = 2500;
+/** What an answer holds beside its entries or digests. */
+const answerFrameBytesMax = 32 * 1024;
+/** 65,536 digests of 64 digits with quotes and comma. */
+const digestBytesMax = digestBlocksMax * 67 + answerFrameBytesMax;
 const errorBytesMax = 16 * 1024;
 /** Below the shortest time after which routers forget a quiet TCP connection. */
 const keepAliveAfterMs = 30_000;
@@ -101,16 +110,23 @@ export class HouseClient implements Disposable {
     this.#client = new PinnedClient({ ...options, idleSocketsMax });
   }
 
-  /** One page of a folder. */
-  async list(path: string, { limit, after, signal }: ListOptions = {}): Promise<HouseListing> {
-    const query = new URLSearchParams();
-    if (limit !== undefined) query.set('limit', String(Math.min(Math.max(1, limit), listingLimitMax)));
+  /** One page of a folder: at most `limit` entries, and memory in proportion. */
+  async list(
+    path: string,
+    { limit = listingLimitDefault, after, signal }: ListOptions = {},
+  ): Promise<HouseListing> {
+    const entriesMax = Math.min(Math.max(1, limit), listingLimitMax);
+    const query = new URLSearchParams({ limit: String(entriesMax) });
     if (after !== undefined) query.set('after', after);
     const response = await this.#get('files', path, { query, signal });
-    return await readJson(response, HouseListingSchema, {
+    const bytesMax = entriesMax * entryBytesMax + answerFrameBytesMax;
+    const listing = await readJson(response, HouseListingSchema, {
       ...this.#reading(path, signal),
-      bytesMax: listingBytesMax,
+      bytesMax,
     });
+    if (listing.entries.length > entriesMax)
+      throw answerVisitError(subjectOf(path), `it holds more than the ${entriesMax} entries asked for`);
+    return listing;
   }
 
   async health({ signal }: { readonly signal?: AbortSignal } = {}): Promise<HouseHealth> {
