@@ -13,7 +13,7 @@ export interface OpenConnectionsOptions {
 }
 
 /** A large household behind one address has a tenth of this; one that wants to shut the others out needs many networks. */
-const perNetworkMaxDefault = 1024;
+export const perNetworkMaxDefault = 1024;
 
 /** A server's TCP connections, from before their TLS handshake to their end. */
 export class OpenConnections {
