@@ -156,6 +156,9 @@ const targets: readonly (readonly [args: readonly string[], target: string, flag
   [['/cat.jpg', '-o', 'not-there/'], 'HOME/not-there/cat.jpg', {}],
   [['/photos', '-r'], 'HOME/photos', { recursive: true }],
   [['/', '-r'], 'HOME/anna@example.com', { recursive: true }],
+  // As in its first run, when the folder did not exist: that is how it finds what it has fetched.
+  [['/photos', '-r', '-o', 'folder'], 'HOME/folder', { recursive: true }],
+  [['/photos', '-r', '-o', 'folder/'], 'HOME/folder/photos', { recursive: true }],
 ];
 
 for (const [[place = '', ...args], target, flags] of targets)

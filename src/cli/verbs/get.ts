@@ -32,7 +32,10 @@ const headTimeoutMs = 600_000;
 export function declareGet(command: Command, context: CommandContext): void {
   command
     .argument('<place>', 'whose house and which file: anna@example.com:/photos/cat.jpg')
-    .option('-o, --output <file>', 'where to write; a folder that exists, or ends in /, takes the file in')
+    .option(
+      '-o, --output <file>',
+      'where to write; a folder that exists takes a file in, one that ends in / also a folder',
+    )
     .option('-r, --recursive', 'a folder with all that is in it')
     .option('-f, --force', 'replace what is there')
     .option('-q, --quiet', 'no progress')
@@ -95,16 +98,20 @@ async function download(target: HouseTarget, options: GetOptions, context: Comma
   }
 }
 
-/** Where to write, absolute: as `-o` says, else the file's own name in the download folder or the current one. */
+/**
+ * Where to write, absolute: as `-o` says, else the file's own name in the download folder or the current one. A folder
+ * that exists takes a file in, but not a folder: the second run of an interrupted `-r` would not find what the first wrote.
+ */
 export async function chooseTarget(
   target: HouseTarget,
-  { output }: Pick<GetOptions, 'output'>,
+  { output, recursive }: Pick<GetOptions, 'output' | 'recursive'>,
   context: Pick<CommandContext, 'folders' | 'environment' | 'currentDirectory'>,
 ): Promise<string> {
   const name = targetName(target) ?? target.peer;
   if (output !== undefined) {
     const path = resolve(context.currentDirectory, output);
-    return /[\\/]$/.test(output) || (await isFolder(path)) ? join(path, localName(name)) : path;
+    const takesIn = /[\\/]$/.test(output) || (recursive !== true && (await isFolder(path)));
+    return takesIn ? join(path, localName(name)) : path;
   }
   const { settings } = await loadSettings(context);
   return join(settings.downloadDirectory ?? context.currentDirectory, localName(name));
