@@ -57,10 +57,10 @@ test('a process that is killed in the middle loses nothing that the next one can
     events.map(({ event }) => event),
     ['started', 'resumed', 'done'],
   );
-  // The second process was killed in its fourth block, with what is written at once at the most still in memory.
+  // The second process was killed in its fourth block, with up to 8 MiB still in memory.
   const resumed = events[1];
   assert.ok(resumed?.event === 'resumed');
-  assert.ok(resumed.bytes >= 8 * mebibyte, `only ${resumed.bytes} bytes were kept`);
+  assert.ok(resumed.bytes >= 4 * mebibyte, `only ${resumed.bytes} bytes were kept`);
   assert.ok(last.event === 'done' && last.sha256 === sha256(content));
   assert.ok((await readFile(target)).equals(content));
   assert.deepEqual(await readdir(house.downloads), ['f']);
