@@ -17,7 +17,7 @@ export async function checkPortInUse(
   { housePort, houseInterface }: PortSettings,
   runningPort: number | undefined,
 ): Promise<Finding> {
-  if (housePort === 0) return fine(check, 'any free one is taken');
+  if (housePort === 0) return fine(check, 'any free one will do');
   const range = parsePortRange(housePort);
   const isWithin = runningPort !== undefined && runningPort >= range.first && runningPort <= range.last;
   if (typeof housePort === 'string')
