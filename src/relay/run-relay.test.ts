@@ -14,7 +14,7 @@ import { closed } from '../util/testing/closed.ts';
 import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { relayPaths } from '../wire/relay-http.ts';
 import { parseRelayUrl } from '../wire/relay-url.ts';
-import { runRelay } from './run-relay.ts';
+import { drainTimeoutMs, runRelay } from './run-relay.ts';
 import { openStore } from './store/open-store.ts';
 import { silentLog } from './store/testing/silent-log.ts';
 import { readAll, TestRelay } from './testing/relay-fixture.ts';
@@ -273,6 +273,7 @@ describe('a relay that stops', () => {
     asking.write(body.slice(0, 5));
     // Answered after the bytes above, and on the same loop: they have arrived.
     await relay.ask(me, relayPaths.list);
+    const beganMs = performance.now();
     const stopped = relay[Symbol.asyncDispose]();
     await Promise.all([halfOpenClosed, idleClosed]);
     asking.write(body.slice(5));
@@ -280,6 +281,7 @@ describe('a relay that stops', () => {
     assert.match(answer, /^HTTP\/1\.1 200 OK/);
     assert.match(answer, /"expires_in":3600/);
     await stopped;
+    assert.ok(performance.now() - beganMs < drainTimeoutMs, 'nothing had to be cut');
     await assert.rejects(relay.connect(me));
   });
 });

@@ -63,7 +63,7 @@ export interface RunningRelay extends AsyncDisposable {
 }
 
 /** Longest wait at the end for answers that are under way; then their connections are cut. */
-const drainTimeoutMs = 3000;
+export const drainTimeoutMs = 3000;
 /** How often connections are looked through meanwhile. */
 const sweepIntervalMs = 50;
 /** A store that does not answer within this is down for a load balancer. */

@@ -54,6 +54,9 @@ describe('a question that is refused', () => {
       ['an unknown e-mail of 254 characters', `?email=${email254}`, unknown],
       ['an escape that is none', '?email=%zz@b', unknown],
     ]);
+    table.bodies({ as: 'me', ask: `POST ${path}`, status: 405 }, [
+      ['another method, with a body that is no JSON', '{{', 'this path takes GET only'],
+    ]);
     for (const method of ['POST', 'PUT', 'DELETE', 'PROPFIND'])
       table.paths({ as: 'me', ask: `${method} ${path}`, status: 405 }, [
         ['another method', '?email=a@b', 'this path takes GET only'],
