@@ -123,11 +123,17 @@ test('a bounded number of downloads runs at once, the others wait their turn', a
     most = Math.max(most, running);
     if (running === downloadsAtOnceMax) gate.resolve();
     await gate.promise;
-    return house.client();
+    const client = house.client();
+    const dispose = client[Symbol.dispose].bind(client);
+    // Before its place is given to the next one.
+    client[Symbol.dispose] = () => {
+      running -= 1;
+      dispose();
+    };
+    return client;
   };
   const runs = Object.keys(files).map(async (path) => {
     const { last } = await download(house, path, { dependencies: { active, connect } });
-    running -= 1;
     return last.event;
   });
   assert.deepEqual(new Set(await Promise.all(runs)), new Set(['done']));

@@ -90,6 +90,20 @@ test('an empty body ends at once', async () => {
   assert.equal(await readText(await bodyOf(server.peer), 10, never), '');
 });
 
+test('a body that had arrived before anybody read it ends once', async () => {
+  await using server = await tlsServer((socket) => socket.end(`${head(5)}hello`));
+  const body = await bodyOf(server.peer);
+  await new Promise((resolve) => setImmediate(resolve));
+  const told: string[] = [];
+  body.read({
+    bytes: (chunk) => told.push(Buffer.from(chunk).toString()),
+    end: () => told.push('end'),
+    fail: () => told.push('fail'),
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(told, ['hello', 'end']);
+});
+
 test('a connection that ends before the body does is a failure, read early or late', async () => {
   await using server = await tlsServer((socket) => socket.end(`${head(5)}hel`));
   await assert.rejects(readText(await bodyOf(server.peer), 10, never), /cut in the middle/);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import { ByteCollector } from '../../util/byte-collector.ts';
 import { withDeadline } from '../../util/deadline.ts';
 import { refuseEncoding } from './answer-headers.ts';
 import { type BodySource, ResponseBody } from './body-source.ts';
@@ -54,8 +55,7 @@ class TooLongError extends Error {}
 /** The whole body as text. When it is longer or `signal` aborts, the body is destroyed. */
 export function readText(body: BodySource, bytesMax: number, signal: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const collected = new ByteCollector();
   const onAbort = (): void => fail(signal.reason);
   const fail = (error: unknown): void => {
     signal.removeEventListener('abort', onAbort);
@@ -69,13 +69,12 @@ export function readText(body: BodySource, bytesMax: number, signal: AbortSignal
   signal.addEventListener('abort', onAbort, { once: true });
   body.read({
     bytes: (chunk) => {
-      bytes += chunk.length;
-      if (bytes > bytesMax) fail(new TooLongError());
-      else chunks.push(Buffer.from(chunk));
+      if (collected.length + chunk.length > bytesMax) fail(new TooLongError());
+      else collected.add(chunk);
     },
     end: () => {
       signal.removeEventListener('abort', onAbort);
-      resolve(Buffer.concat(chunks).toString('utf8'));
+      resolve(collected.text());
     },
     fail,
   });
