@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { addAbortSignal, type Duplex } from 'node:stream';
+import { ByteCollector } from '../util/byte-collector.ts';
 import { linkAbort } from '../util/deadline.ts';
 import { Places } from '../util/places.ts';
 import { bracketed } from '../wire/ip-address.ts';
@@ -180,15 +181,13 @@ class PinnedAgent extends Agent {
 
 /** Reads a body as text, up to `bytesMax`; a longer one is an error, and the connection is dropped. */
 export async function readBody(response: IncomingMessage, bytesMax: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const collected = new ByteCollector();
   for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) {
+    if (collected.length + chunk.length > bytesMax) {
       response.destroy();
       throw new Error(`The answer is longer than ${bytesMax} bytes`);
     }
-    chunks.push(chunk);
+    collected.add(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return collected.text();
 }
