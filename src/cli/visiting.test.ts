@@ -54,6 +54,24 @@ test('ls shows pages one after the other, folders with a slash, names without tr
   assert.equal(scripts.context.printed.stderr, '');
 });
 
+test('ls gives up on pages that are empty, or the same, without end', async () => {
+  let asked = 0;
+  const endless: readonly (readonly [string, () => object])[] = [
+    ['empty', () => ({ path: '', entries: [], next: `page-${asked}` })],
+    ['same', () => ({ path: '', entries: [{ name: 'a', type: 'file', size: 1, modified }], next: 'page-2' })],
+  ];
+  for (const [name, page] of endless) {
+    asked = 0;
+    await using daemon = await fakeDaemon((_request, response) => {
+      asked += 1;
+      // So that the test ends when the command does not.
+      response.end(JSON.stringify(asked < 1100 ? page() : { path: '', entries: [] }));
+    });
+    assert.equal(await run(['ls', 'anna@example.com:/'], daemon.context), exitCodeOf('failed'), name);
+    assert.match(daemon.context.printed.stderr, /The pages of anna@example\.com:\/ never end/);
+  }
+});
+
 test('a listing that holds a name no house may have is refused whole', async () => {
   await using daemon = await fakeDaemon((_request, response) =>
     response.end(JSON.stringify({ path: '', entries: [{ name: '../x', type: 'file', size: 1, modified }] })),

@@ -8,6 +8,7 @@ import {
   listingLimitMax,
 } from '../../wire/house-http.ts';
 import { localApiPaths } from '../../wire/local-api.ts';
+import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
 import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-target.ts';
@@ -16,6 +17,8 @@ import { formatBytes, formatLocalTime } from '../render/quantities.ts';
 
 /** Wide enough for `999.9 MB`. */
 const sizeWidth = 8;
+/** A page may be empty (everything on it is hidden); a folder of nothing but such pages is made up. */
+const emptyPagesMax = 1000;
 
 export function declareLs(command: Command, context: CommandContext): void {
   command
@@ -48,8 +51,11 @@ async function list(target: HouseTarget, context: CommandContext): Promise<void>
   if (omitted > 0) output.note(`${omitted} more cannot be visited: their names or kinds do not travel`);
 }
 
-async function* pagesOf(daemon: DaemonClient, { peer, path }: HouseTarget): AsyncGenerator<HouseListing> {
+/** @throws {CommandError} for pages that nobody reads to their end: a house can make them up. */
+async function* pagesOf(daemon: DaemonClient, target: HouseTarget): AsyncGenerator<HouseListing> {
+  const { peer, path } = target;
   let after: string | undefined;
+  let emptyPages = 0;
   do {
     // The first lines are there at once; after that the fewest requests, for a house looks through the folder for each.
     const limit = after === undefined ? listingLimitDefault : listingLimitMax;
@@ -58,6 +64,9 @@ async function* pagesOf(daemon: DaemonClient, { peer, path }: HouseTarget): Asyn
       query: { peer, path, limit: String(limit), after },
     });
     yield page;
+    emptyPages = page.entries.length === 0 ? emptyPages + 1 : 0;
+    if (emptyPages > emptyPagesMax || (page.next !== undefined && page.next === after))
+      throw new CommandError('failed', `The pages of ${formatHouseTarget(target)} never end`);
     after = page.next;
   } while (after !== undefined);
 }
