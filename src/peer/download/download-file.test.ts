@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmod,
+  link,
   lstat,
   mkdir,
   readdir,
@@ -19,6 +20,7 @@ import { answerJson } from '../testing/https-server.ts';
 import { ActiveDownloads } from './active-downloads.ts';
 import { reconnectTriesMax } from './house-session.ts';
 import { partialPaths } from './journal.ts';
+import { couldBeOurs } from './partial.ts';
 import { download, randomBytes, sha256 } from './testing/run.ts';
 import { cutAfter, isRequestFor, openTestHouse, rangeStart, spoilBody } from './testing/test-house.ts';
 
@@ -487,6 +489,27 @@ test('a link in the place of the partial is not followed', async () => {
   await symlink(elsewhere, partial);
   assert.match(JSON.stringify((await download(house, 'f')).last), /in the way/);
   assert.equal(await readFile(elsewhere, 'utf8'), 'mine');
+});
+
+test('a second name of another file in the place of the partial is left alone', async () => {
+  await using house = await openTestHouse({ f: content });
+  const partial = await interrupted(house, 5 * mebibyte);
+  const elsewhere = join(house.root, 'elsewhere');
+  await writeFile(elsewhere, 'mine');
+  await rm(partial);
+  await link(elsewhere, partial);
+  assert.match(JSON.stringify((await download(house, 'f')).last), /in the way/);
+  assert.equal(await readFile(elsewhere, 'utf8'), 'mine');
+});
+
+test('a partial is ours when it belongs to this user or to the owner of the folder, under one name', () => {
+  const [us, owner, stranger] = [1000, 0, 1001];
+  assert.equal(couldBeOurs({ uid: us, nlink: 1 }, owner, us), true);
+  assert.equal(couldBeOurs({ uid: owner, nlink: 1 }, owner, us), true);
+  assert.equal(couldBeOurs({ uid: stranger, nlink: 1 }, owner, us), false);
+  assert.equal(couldBeOurs({ uid: us, nlink: 2 }, owner, us), false);
+  // Windows has no such numbers.
+  assert.equal(couldBeOurs({ uid: 0, nlink: 1 }, 0, undefined), true);
 });
 
 test('a partial that another living process writes to is left to it, until it falls silent', async () => {

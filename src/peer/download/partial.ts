@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
@@ -101,11 +101,7 @@ export class Partial implements AsyncDisposable {
       await writeJournal(journal, this.#source, version);
       this.#hasJournal = true;
       this.#touchTimer ??= this.#keepTouching(journal);
-      this.#file ??= await open(
-        partial,
-        constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0),
-        partialMode,
-      );
+      this.#file ??= await this.#openOwn(partial);
       return this.#file;
     } catch (error) {
       throw localFailure(`Cannot write ${printable(partial)}`, error);
@@ -141,6 +137,19 @@ export class Partial implements AsyncDisposable {
     await rm(journal, { force: true });
   }
 
+  async #openOwn(partial: string): Promise<FileHandle> {
+    const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+    const file = await open(partial, flags, partialMode);
+    try {
+      const [there, folder] = await Promise.all([file.stat(), stat(dirname(partial))]);
+      if (!couldBeOurs(there, folder.uid)) throw inTheWay(this.#target, partial);
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
   #keepTouching(journal: string): NodeJS.Timeout {
     const timer = setInterval(() => {
       // A missed touch means at worst that another process may take over what this one will then fail to finish.
@@ -155,6 +164,21 @@ export class Partial implements AsyncDisposable {
     this.#file = undefined;
     await file?.close();
   }
+}
+
+/**
+ * Whether bytes may go into a file that lies where ours would. Somebody else who may write into the folder could have put one
+ * there, with a journal: a second name of a file of the user's, or one that they change once it is verified.
+ *
+ * The folder's owner is nobody to keep out, and owns every file on disks that know one owner only.
+ */
+export function couldBeOurs(
+  file: { readonly uid: number; readonly nlink: number },
+  folderUid: number,
+  userId: number | undefined = process.geteuid?.(),
+): boolean {
+  if (file.nlink > 1) return false;
+  return userId === undefined || file.uid === userId || file.uid === folderUid;
 }
 
 /** Undefined when nothing is there; `foreign` when it is no plain file. A link is not followed: it could lead anywhere. */
