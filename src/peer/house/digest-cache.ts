@@ -2,8 +2,8 @@
 export interface FileDigests {
   /** 32 bytes. */
   readonly sha256: Uint8Array;
-  /** 32 bytes a block. */
-  readonly blocks: Uint8Array;
+  /** 32 bytes a block; undefined when nobody has asked for them yet. */
+  readonly blocks: Uint8Array | undefined;
 }
 
 /** What an entry costs beside its block digests: key, digest and map. Rounded up. */
@@ -52,5 +52,5 @@ export class DigestCache {
 }
 
 function costOf({ blocks }: FileDigests): number {
-  return blocks.byteLength + entryOverheadBytes;
+  return (blocks?.byteLength ?? 0) + entryOverheadBytes;
 }

@@ -13,17 +13,20 @@ export const digestJobsMax = 16;
 /** Block digests of some 5 TB of files. */
 const cacheBytesMax = 40 * 1024 * 1024;
 
-/** Blocks `from` up to and not including `end`. */
-export interface BlockSpan {
-  readonly from: number;
-  readonly end: number;
-}
+/**
+ * What is asked about a file: its digest, that and one a block, or those of blocks `from` up to and not including `end`. Hashing
+ * twice costs twice, so that a download of a file which arrives whole asks for the first only.
+ */
+export type DigestQuestion =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'whole-and-blocks' }
+  | { readonly kind: 'span'; readonly from: number; readonly end: number };
 
 export interface Digests {
   /** 32 bytes; undefined when only a span of blocks was asked for. */
   readonly sha256: Uint8Array | undefined;
-  /** 32 bytes a block. */
-  readonly blocks: Uint8Array;
+  /** 32 bytes a block; undefined when they were not asked for and are not known. */
+  readonly blocks: Uint8Array | undefined;
 }
 
 interface SharedJob {
@@ -44,17 +47,13 @@ export class DigestService implements AsyncDisposable {
   readonly #jobByKey = new Map<string, SharedJob>();
   readonly #running = new Set<Promise<unknown>>();
 
-  /** The digests of `span`, or of the whole file. Rejects with the signal's reason when it aborts. */
-  async digests(
-    item: HouseItem,
-    span: BlockSpan | undefined,
-    signal: AbortSignal,
-  ): Promise<Digests | Refusal> {
+  /** Rejects with the signal's reason when it aborts. */
+  async digests(item: HouseItem, question: DigestQuestion, signal: AbortSignal): Promise<Digests | Refusal> {
     const version = versionKey(item.held.stats);
-    const known = this.#cache.get(version);
-    if (known !== undefined) return span === undefined ? known : slice(known, span);
-    const key = span === undefined ? version : `${version}/${span.from}-${span.end}`;
-    const job = this.#jobByKey.get(key) ?? this.#start(key, version, item, span);
+    const known = answerFrom(this.#cache.get(version), question);
+    if (known !== undefined) return known;
+    const key = `${version}/${question.kind === 'span' ? `${question.from}-${question.end}` : question.kind}`;
+    const job = this.#jobByKey.get(key) ?? this.#start(key, version, item, question);
     return job === undefined ? busyRefusal : await this.#waitFor(key, job, signal);
   }
 
@@ -65,10 +64,10 @@ export class DigestService implements AsyncDisposable {
     await this.#threads[Symbol.asyncDispose]();
   }
 
-  #start(key: string, version: string, item: HouseItem, span: BlockSpan | undefined): SharedJob | undefined {
+  #start(key: string, version: string, item: HouseItem, question: DigestQuestion): SharedJob | undefined {
     if (this.#running.size >= digestJobsMax) return undefined;
     const abort = new AbortController();
-    const result = this.#compute(version, item, span, abort.signal);
+    const result = this.#compute(version, item, question, abort.signal);
     const job: SharedJob = { result, abort, askers: 0 };
     const ended = (): void => {
       this.#running.delete(result);
@@ -102,7 +101,7 @@ export class DigestService implements AsyncDisposable {
   async #compute(
     version: string,
     item: HouseItem,
-    span: BlockSpan | undefined,
+    question: DigestQuestion,
     signal: AbortSignal,
   ): Promise<Digests | Refusal> {
     // A handle of its own: the one of the request that began it closes when that visitor leaves.
@@ -110,13 +109,16 @@ export class DigestService implements AsyncDisposable {
     if (isRefusal(file)) return file;
     await using _ = file;
     const { stats } = item.held;
+    const { from, end } =
+      question.kind === 'span' ? question : { from: 0, end: blockCount(Number(stats.size)) };
     const outcome = await this.#threads.run(
       {
         descriptor: file.fd,
         sizeBytes: Number(stats.size),
-        fromBlock: span?.from ?? 0,
-        endBlock: span?.end ?? blockCount(Number(stats.size)),
-        wholeFile: span === undefined,
+        fromBlock: from,
+        endBlock: end,
+        wholeFile: question.kind !== 'span',
+        eachBlock: question.kind !== 'whole',
       },
       signal,
     );
@@ -124,7 +126,9 @@ export class DigestService implements AsyncDisposable {
     if (isRefusal(digests)) return digests;
     if (!isSameVersion(stats, await file.stat({ bigint: true }))) return changedRefusal;
     const { sha256, blocks } = digests;
-    if (sha256 !== undefined) this.#cache.set(version, { sha256, blocks });
+    // What came first with its blocks is not replaced by what came later without.
+    if (sha256 !== undefined && (blocks !== undefined || this.#cache.get(version) === undefined))
+      this.#cache.set(version, { sha256, blocks });
     return digests;
   }
 }
@@ -147,6 +151,11 @@ function versionKey(stats: BigIntStats): string {
   return [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(':');
 }
 
-function slice(known: FileDigests, { from, end }: BlockSpan): Digests {
+/** Undefined when what is known does not answer the question. */
+function answerFrom(known: FileDigests | undefined, question: DigestQuestion): Digests | undefined {
+  if (known === undefined || question.kind === 'whole') return known;
+  if (known.blocks === undefined) return undefined;
+  if (question.kind === 'whole-and-blocks') return known;
+  const { from, end } = question;
   return { sha256: undefined, blocks: known.blocks.subarray(from * sha256Bytes, end * sha256Bytes) };
 }

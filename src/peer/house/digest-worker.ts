@@ -2,6 +2,7 @@
 import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { errorCode } from '../../util/error-code.ts';
 import { digestBlockBytes } from '../../wire/house-http.ts';
 import { type DigestJob, type DigestOutcome, sha256Bytes } from './digest-job.ts';
 
@@ -14,7 +15,7 @@ parentPort?.on('message', (job: DigestJob) => {
 function digest(job: DigestJob): DigestOutcome {
   const cancelled = new Int32Array(job.cancelled);
   const whole = job.wholeFile ? createHash('sha256') : undefined;
-  const blocks = new Uint8Array((job.endBlock - job.fromBlock) * sha256Bytes);
+  const blocks = job.eachBlock ? new Uint8Array((job.endBlock - job.fromBlock) * sha256Bytes) : undefined;
   try {
     for (let index = job.fromBlock; index < job.endBlock; index += 1) {
       if (Atomics.load(cancelled, 0) !== 0) return { kind: 'cancelled' };
@@ -22,12 +23,12 @@ function digest(job: DigestJob): DigestOutcome {
       const bytes = readBlock(job.descriptor, start, Math.min(digestBlockBytes, job.sizeBytes - start));
       if (bytes === undefined) return { kind: 'changed' };
       whole?.update(bytes);
-      blocks.set(hash('sha256', bytes, 'buffer'), (index - job.fromBlock) * sha256Bytes);
+      blocks?.set(hash('sha256', bytes, 'buffer'), (index - job.fromBlock) * sha256Bytes);
     }
     return { kind: 'done', sha256: whole?.digest(), blocks };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-    return { kind: 'failed', message: error instanceof Error ? error.message : String(error), code };
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'failed', message, code: errorCode(error) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { digestBlockBytes, digestBlocksMax, type HouseDigest } from '../../../wire/house-http.ts';
 import { sha256Bytes } from '../digest-job.ts';
-import { type BlockSpan, blockCount, type DigestService } from '../digest-service.ts';
+import { blockCount, type DigestQuestion, type DigestService } from '../digest-service.ts';
 import type { Exchange } from '../exchange.ts';
 import { fileVersion } from '../file-version.ts';
 import { type HouseView, openInside, refuseAsFile } from '../open-inside.ts';
@@ -26,7 +26,7 @@ export async function sendDigest(
   if (isRefusal(wanted)) return wanted;
   using slot = slots.take(visitor.fingerprint);
   if (slot === undefined) return busyRefusal;
-  const digests = await service.digests(item, wanted.span, signal);
+  const digests = await service.digests(item, wanted, signal);
   if (isRefusal(digests)) return digests;
   const body: HouseDigest = {
     path: item.segments.join('/'),
@@ -35,20 +35,14 @@ export async function sendDigest(
     etag: version.etag,
     blockBytes: digestBlockBytes,
     ...(digests.sha256 === undefined ? {} : { sha256: hex(digests.sha256) }),
-    ...(wanted.span === undefined ? {} : { from: wanted.span.from }),
-    ...(wanted.blocks ? { blocks: blocksOf(digests.blocks) } : {}),
+    ...(wanted.kind === 'span' && { from: wanted.from }),
+    ...(wanted.kind !== 'whole' && digests.blocks !== undefined && { blocks: blocksOf(digests.blocks) }),
   };
   sendJson(response, 200, body);
   return undefined;
 }
 
-interface Wanted {
-  readonly blocks: boolean;
-  /** Undefined: the whole file. */
-  readonly span: BlockSpan | undefined;
-}
-
-function parseWanted(query: URLSearchParams, count: number): Wanted | Refusal {
+function parseWanted(query: URLSearchParams, count: number): DigestQuestion | Refusal {
   const [blocks, from, wanted] = [query.get('blocks'), query.get('from'), query.get('count')];
   if (blocks !== null && blocks !== 'none') return refuse(400, 'blocks must be none or absent');
   if (from === null && wanted === null) {
@@ -58,7 +52,7 @@ function parseWanted(query: URLSearchParams, count: number): Wanted | Refusal {
         `the file has over ${digestBlocksMax} blocks: ask with blocks=none, or from and count`,
       );
     }
-    return { blocks: blocks === null, span: undefined };
+    return { kind: blocks === null ? 'whole-and-blocks' : 'whole' };
   }
   if (blocks !== null) return refuse(400, 'blocks=none goes without from and count');
   const start = integer(from);
@@ -67,7 +61,7 @@ function parseWanted(query: URLSearchParams, count: number): Wanted | Refusal {
     return refuse(400, `from and count must be whole numbers, count from 1 to ${digestBlocksMax}`);
   }
   if (start >= count) return refuse(416, `the file has ${count} blocks`);
-  return { blocks: true, span: { from: start, end: Math.min(start + length, count) } };
+  return { kind: 'span', from: start, end: Math.min(start + length, count) };
 }
 
 function integer(text: string | null): number | undefined {
