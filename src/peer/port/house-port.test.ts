@@ -283,7 +283,11 @@ describe('a house’s port turns away', () => {
   test('more connections of one network than it may have, and lets others in when they go', async () => {
     await using house = await open({ limits: { connectionsPerNetworkMax: 3 } });
     const held = [visit(house.port), visit(house.port), visit(house.port)];
-    await Promise.all(held.map((socket) => once(socket, 'secureConnect')));
+    // Answered once, so that the house has seen the end of their handshakes.
+    for (const socket of held) {
+      socket.write('GET / HTTP/1.1\r\nHost: house\r\n\r\n');
+      await once(socket, 'data');
+    }
     await closed(visit(house.port));
     for (const socket of held) {
       socket.write(ask);
@@ -293,6 +297,28 @@ describe('a house’s port turns away', () => {
     later.write(ask);
     assert.match(await textOf(later), /hello$/);
   });
+
+  for (const limits of [{ connectionsPerNetworkMax: 3 }, { connectionsMax: 3 }]) {
+    test(`whoever says nothing, oldest first, when a visitor finds ${Object.keys(limits).join()} reached`, async () => {
+      await using house = await open({ limits });
+      const silent = [];
+      for (let count = 0; count < 3; count += 1) {
+        const socket = connectTcp(house.port, host);
+        socket.on('error', () => {});
+        await once(socket, 'connect');
+        silent.push(socket);
+      }
+      const [oldest, ...others] = silent;
+      assert.ok(oldest !== undefined);
+      const gone = closed(oldest);
+      const visitor = visit(house.port);
+      visitor.write(ask);
+      assert.match(await textOf(visitor), /hello$/);
+      await gone;
+      assert.ok(others.every((socket) => !socket.destroyed));
+      for (const socket of others) socket.destroy();
+    });
+  }
 
   test('everybody at once when it closes', async () => {
     const house = await open({ onRequest: (_request, response) => void response.write('begun') });

@@ -57,6 +57,8 @@ export class HousePort implements AsyncDisposable {
   readonly #limits: HousePortLimits;
   readonly #sockets = new Set<Socket>();
   readonly #countByNetwork = new Map<string, number>();
+  /** Connections whose handshake is not over, by address and port of the other end; the oldest first. */
+  readonly #unprovenByEnd = new Map<string, Socket>();
 
   private constructor(options: HousePortOptions) {
     this.#log = options.log;
@@ -76,8 +78,10 @@ export class HousePort implements AsyncDisposable {
     );
     this.#https.timeout = this.#limits.stallTimeoutMs;
     this.#https.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#https.on('secureConnection', (socket) => this.#unprovenByEnd.delete(otherEndOf(socket)));
     this.#listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#listener.maxConnections = this.#limits.connectionsMax;
+    // One more than there are places: who comes when all are taken may get that of somebody who says nothing.
+    this.#listener.maxConnections = this.#limits.connectionsMax + 1;
   }
 
   /** @throws an error that names the ports when none of them is free. */
@@ -108,22 +112,52 @@ export class HousePort implements AsyncDisposable {
 
   #accept(socket: Socket): void {
     const network = networkOf(socket.remoteAddress ?? '');
-    const count = (this.#countByNetwork.get(network) ?? 0) + 1;
-    if (count > this.#limits.connectionsPerNetworkMax) {
-      this.#log.warn({ network }, 'too many connections from one network');
+    if (!this.#makeRoom(network)) {
+      this.#log.warn({ network }, 'a visitor was turned away: too many connections');
       socket.destroy();
       return;
     }
-    this.#countByNetwork.set(network, count);
+    this.#countByNetwork.set(network, (this.#countByNetwork.get(network) ?? 0) + 1);
     this.#sockets.add(socket);
+    // Its addresses cannot be read any more once it is closed.
+    const end = otherEndOf(socket);
+    this.#unprovenByEnd.set(end, socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
-      this.#sockets.delete(socket);
-      const left = (this.#countByNetwork.get(network) ?? 1) - 1;
-      if (left > 0) this.#countByNetwork.set(network, left);
-      else this.#countByNetwork.delete(network);
+      if (this.#unprovenByEnd.get(end) === socket) this.#unprovenByEnd.delete(end);
+      if (this.#sockets.has(socket)) this.#forget(socket, network);
     });
     this.#readHello(socket);
+  }
+
+  #forget(socket: Socket, network: string): void {
+    this.#sockets.delete(socket);
+    const left = (this.#countByNetwork.get(network) ?? 1) - 1;
+    if (left > 0) this.#countByNetwork.set(network, left);
+    else this.#countByNetwork.delete(network);
+  }
+
+  /**
+   * Whether there is a place for one more of `network`. When there is none, the connection that has been in its handshake
+   * for longest gives up its own: opening connections and saying nothing costs nobody anything, and must not shut out visitors.
+   */
+  #makeRoom(network: string): boolean {
+    const { connectionsMax, connectionsPerNetworkMax } = this.#limits;
+    if ((this.#countByNetwork.get(network) ?? 0) >= connectionsPerNetworkMax)
+      return this.#dropUnproven((other) => other === network);
+    return this.#sockets.size < connectionsMax || this.#dropUnproven(() => true);
+  }
+
+  #dropUnproven(isChosen: (network: string) => boolean): boolean {
+    for (const [end, socket] of this.#unprovenByEnd) {
+      const network = networkOf(socket.remoteAddress ?? '');
+      if (!isChosen(network)) continue;
+      this.#unprovenByEnd.delete(end);
+      this.#forget(socket, network);
+      socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   #readHello(socket: Socket): void {
@@ -155,6 +189,11 @@ export class HousePort implements AsyncDisposable {
 /** Where a request came from, IPv4-mapped IPv6 written as IPv4. */
 export function remoteAddressOf(request: IncomingMessage): string {
   return (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/** Names one connection to this port, as its TCP and its TLS socket both tell it. */
+function otherEndOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 function refuse(socket: Socket, isHttp: boolean): void {

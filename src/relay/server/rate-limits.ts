@@ -59,9 +59,12 @@ export class RateLimits implements Disposable {
 
   /** 0 when the request may go on, else milliseconds to wait: counted by certificate where a registered one is shown. */
   take(who: Authentication, address: string, requests = 1): number {
-    return 'credential' in who
-      ? this.#takeForClient(who.credential, requests)
-      : this.#takeForAddress(address);
+    return 'credential' in who ? this.#takeForClient(who.credential, requests) : this.takeForAddress(address);
+  }
+
+  /** The same for what is counted by address whoever asks: who can make certificates at will could make budgets with them. */
+  takeForAddress(address: string): number {
+    return this.#byAddress.take(networkOf(address), this.#nowMs());
   }
 
   /** 0 when this address may still be told that an e-mail is taken, else milliseconds to wait. */
@@ -82,10 +85,6 @@ export class RateLimits implements Disposable {
     const nowMs = this.#nowMs();
     credential.bucket ??= new TokenBucket(this.#options.clientBurst, this.#options.clientPerSecond, nowMs);
     return credential.bucket.take(nowMs, requests);
-  }
-
-  #takeForAddress(address: string): number {
-    return this.#byAddress.take(networkOf(address), this.#nowMs());
   }
 
   #sweep(): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import { ByteCollector } from '../../util/byte-collector.ts';
 import { describeIssues } from '../../wire/describe-issues.ts';
 
 /** A request that cannot be served as it is: the status to answer with and a sentence that says why. */
@@ -24,22 +25,18 @@ export function collectBody(
   bytesMax: number,
   done: (error: RequestError | undefined, text: string) => void,
 ): void {
-  let first: Buffer | undefined;
-  let more: Buffer[] | undefined;
-  let bytes = 0;
+  const collected = new ByteCollector();
   let isDone = false;
   const finish = (error: RequestError | undefined): void => {
     if (isDone) return;
     isDone = true;
-    const body = more === undefined ? first : Buffer.concat(more);
-    done(error, error === undefined && body !== undefined ? body.toString('utf8') : '');
+    done(error, error === undefined ? collected.text() : '');
   };
   request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) finish(new RequestError(413, `body is longer than ${bytesMax} bytes`));
-    else if (first === undefined) first = chunk;
-    else if (more === undefined) more = [first, chunk];
-    else more.push(chunk);
+    if (isDone) return;
+    if (collected.length + chunk.length > bytesMax)
+      finish(new RequestError(413, `body is longer than ${bytesMax} bytes`));
+    else collected.add(chunk);
   });
   request.on('end', () => finish(undefined));
   request.on('error', () => finish(new RequestError(400, 'body broke off')));

@@ -63,7 +63,10 @@ export async function createRestApp({ tracker, limits, log }: RestAppOptions): P
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.isUncounted === true) return;
     const { fingerprint, address } = clientConnection(request.raw);
-    const waitMs = limits.take(tracker.authenticate(fingerprint), address);
+    const waitMs =
+      request.routeOptions.config.isCountedByAddress === true
+        ? limits.takeForAddress(address)
+        : limits.take(tracker.authenticate(fingerprint), address);
     if (waitMs > 0) await replyTooMany(reply, waitMs);
   });
   app.setNotFoundHandler((_request, reply) =>
@@ -174,5 +177,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Not counted by the rate limits: what a load balancer asks, and what counts itself. */
     isUncounted?: boolean;
+    /** Counted by network address even for who shows a registered certificate. */
+    isCountedByAddress?: boolean;
   }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
@@ -92,6 +93,8 @@ function tlsOptions(certificate: KeyAndCertificate) {
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.3',
+    // Clients come back after hours, not seconds, and do not resume; a ticket would carry their whole certificate.
+    secureOptions: constants.SSL_OP_NO_TICKET,
     // X25519 first for curl and browsers of today, the post-quantum hybrid for those who offer it (our own clients).
     ecdhCurve: 'X25519MLKEM768:X25519:P-256:P-384',
   } as const;

@@ -49,7 +49,7 @@ test('a client has one limit over all its requests, and as many as it waited for
     () => relay.ready(me, { port: 1, addresses: [] }),
     () => relay.ask(me, `${certificate}?email=me@example.com`),
     () => relay.ask(me, broadcast, { method: 'DELETE' }),
-    () => relay.register(me, 'me@example.com', me),
+    () => relay.ask(me, list),
   ];
   for (const ask of asks) assert.notEqual((await ask()).status, 429);
   for (const ask of asks) assert.equal(waitOf(await ask()), 2);
@@ -60,7 +60,7 @@ test('a client has one limit over all its requests, and as many as it waited for
 });
 
 test('each certificate counts for itself, over whichever connection', async () => {
-  await using relay = await TestRelay.start({ rateLimits: { clientBurst: 3, clientPerSecond: 0.001 } });
+  await using relay = await TestRelay.start({ rateLimits: { clientBurst: 2, clientPerSecond: 0.001 } });
   const phone = await registered(relay, 'me@example.com');
   const laptop = await createIdentity('me@example.com');
   assert.equal((await relay.register(laptop, 'me@example.com', phone)).status, 200);
@@ -68,6 +68,15 @@ test('each certificate counts for itself, over whichever connection', async () =
   assert.equal((await relay.ask(phone, list)).status, 200);
   waitOf(await relay.ask(phone, list));
   assert.equal((await relay.ask(laptop, list)).status, 200);
+});
+
+test('registering counts for the network address, also with a registered certificate: accounts must not buy accounts', async () => {
+  await using relay = await TestRelay.start({ rateLimits: { addressPerMinute: 3 } });
+  const me = await registered(relay, 'me@example.com');
+  for (const email of ['a@example.com', 'b@example.com'])
+    assert.equal((await relay.register(await createIdentity(email), email, me)).status, 200);
+  waitOf(await relay.register(await createIdentity('c@example.com'), 'c@example.com', me));
+  assert.equal((await relay.ask(me, list)).status, 200);
 });
 
 test('a whole list costs as many requests as it has thousands of peers, at once or by pages', async () => {

@@ -40,6 +40,7 @@ export function registerTrackerRoutes(
   app.post(
     relayPaths.register,
     {
+      config: { isCountedByAddress: true },
       schema: {
         tags,
         summary: 'Register a certificate for the e-mail in its CN',
