@@ -189,6 +189,18 @@ export const DownloadRequestSchema = z.object({
 });
 export type DownloadRequest = z.infer<typeof DownloadRequestSchema>;
 
+export const skipCodes = [
+  /** What stands at the target is the same, byte for byte. */
+  'here_already',
+  /** The house holds `count` things in the folder `path` that it does not name: no visitor could fetch them. */
+  'omitted',
+  /** For the house or this system to say: a program, a name that cannot be held here, gone since the listing. */
+  'left_out',
+  /** It should have come; the last event is `failed`. */
+  'missing',
+] as const;
+export type SkipCode = (typeof skipCodes)[number];
+
 export const DownloadEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('started'), path: z.string(), total: z.number(), via: ViaSchema }),
   /** Bytes of an earlier try were checked block by block, and are kept. */
@@ -203,11 +215,22 @@ export const DownloadEventSchema = z.discriminatedUnion('event', [
     bytesPerSecond: z.number(),
     /** Absent while the speed is not known yet. */
     secondsLeft: z.number().optional(),
+    /** Files of a folder that are complete: written, or here already. */
+    files: z.number().optional(),
+    /** Absent until all of the folder has been listed. */
+    filesTotal: z.number().optional(),
   }),
   /** One file of a folder is complete and verified. */
   z.object({ event: z.literal('file'), path: z.string(), bytes: z.number(), sha256: z.string() }),
-  /** One file of a folder was left out: a name this system cannot hold, a program, or gone since the listing. */
-  z.object({ event: z.literal('skipped'), path: z.string(), reason: z.string() }),
+  /** Something in a folder was not fetched; `reason` is for people. */
+  z.object({
+    event: z.literal('skipped'),
+    path: z.string(),
+    code: z.enum(skipCodes).default('left_out'),
+    reason: z.string(),
+    /** How many, with `omitted`. */
+    count: z.number().positive().optional(),
+  }),
   z.object({
     event: z.literal('done'),
     /** Where it was written on this machine. */
@@ -217,6 +240,10 @@ export const DownloadEventSchema = z.discriminatedUnion('event', [
     sha256: z.string().optional(),
     /** Files written, for a folder. */
     files: z.number().optional(),
+    /** Files that were not fetched because the same bytes are here, for a folder. */
+    hereAlready: z.number().optional(),
+    /** Files, and folders with all in them, that are not here, for a folder: the `skipped` events say which and why. */
+    leftOut: z.number().optional(),
     via: ViaSchema,
   }),
   z.object({ event: z.literal('failed'), error: z.string(), code: FailureCodeSchema }),

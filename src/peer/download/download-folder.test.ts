@@ -6,7 +6,8 @@ import { housePathBytesMax } from '../../wire/house-path.ts';
 import type { DownloadEvent } from '../../wire/local-api.ts';
 import { answerJson } from '../testing/https-server.ts';
 import { ActiveDownloads } from './active-downloads.ts';
-import { FolderDownload, type FolderProgress, filesAtOnceMax } from './download-folder.ts';
+import { FolderDownload, filesAtOnceMax } from './download-folder.ts';
+import type { FolderProgress } from './folder-tally.ts';
 import { HouseSession } from './house-session.ts';
 import { download, randomBytes } from './testing/run.ts';
 import { cutAfter, isRequestFor, openTestHouse, rangeStart } from './testing/test-house.ts';
@@ -50,7 +51,15 @@ test('a folder comes with all that is in it, the empty folders too', async () =>
     empty: '',
   });
   assert.ok((await stat(join(target, 'nothing'))).isDirectory());
-  assert.deepEqual(last, { event: 'done', path: target, files: 4, bytes: 11, via: 'direct' });
+  assert.deepEqual(last, {
+    event: 'done',
+    path: target,
+    files: 4,
+    bytes: 11,
+    hereAlready: 0,
+    leftOut: 0,
+    via: 'direct',
+  });
   const files = events.flatMap((event) => (event.event === 'file' ? [event.path] : []));
   assert.deepEqual(files.sort(), ['a/empty', 'a/one.txt', 'a/sub/deep/three.txt', 'a/ü ö.txt'].sort());
 });
@@ -73,9 +82,39 @@ test('what is here already is not fetched again', async () => {
   await download(house, 'a', { recursive: true });
   const before = house.server.requests.length;
   const { events, last } = await download(house, 'a', { recursive: true });
-  assert.partialDeepStrictEqual(last, { event: 'done', files: 0, bytes: 0 });
-  assert.equal(skips(events).filter(([, reason]) => /here already/.test(reason)).length, 4);
+  assert.partialDeepStrictEqual(last, { event: 'done', files: 0, bytes: 0, hereAlready: 4, leftOut: 0 });
+  assert.equal(
+    events.filter((event) => event.event === 'skipped' && event.code === 'here_already').length,
+    4,
+  );
   assert.ok(house.server.requests.slice(before).every((each) => !each.includes('/download/')));
+});
+
+test('what the house does not name is counted, folder by folder', async () => {
+  await using house = await openTestHouse({ 'a/ok': 'ok', 'a/b:c': '1', 'a/nul': '2', 'a/sub/x\\y': '3' });
+  await symlink('/etc/hostname', join(house.root, 'a/sub/outside'));
+  const { events, last, target } = await download(house, 'a', { recursive: true });
+  assert.deepEqual(
+    events.filter(({ event }) => event === 'skipped'),
+    [
+      {
+        event: 'skipped',
+        path: 'a/sub',
+        code: 'omitted',
+        reason: 'their names or kinds do not travel',
+        count: 2,
+      },
+      {
+        event: 'skipped',
+        path: 'a',
+        code: 'omitted',
+        reason: 'their names or kinds do not travel',
+        count: 2,
+      },
+    ],
+  );
+  assert.partialDeepStrictEqual(last, { event: 'done', files: 1, leftOut: 4 });
+  assert.deepEqual(await contents(target), { ok: 'ok' });
 });
 
 test('a file that differs is kept, named, and makes the end a failure; with overwrite it is replaced', async () => {
@@ -87,6 +126,9 @@ test('a file that differs is kept, named, and makes the end a failure; with over
   const kept = await download(house, 'a', { recursive: true });
   assert.partialDeepStrictEqual(kept.last, { event: 'failed', code: 'exists' });
   assert.match(JSON.stringify(kept.last), /2 files were fetched. 2 are missing/);
+  assert.ok(kept.events.every((event) => event.event !== 'skipped' || event.code === 'missing'));
+  const again = await download(house, 'a', { recursive: true });
+  assert.match(JSON.stringify(again.last), /0 files were fetched, 2 were here already. 2 are missing/);
   assert.deepEqual(
     skips(kept.events)
       .map(([path]) => path)
@@ -389,7 +431,7 @@ test('the total is that of all files without what is left out', async () => {
   });
   await folder.run();
   assert.deepEqual(seen, [
-    { bytes: 9_000_000, total: 9_000_005, isTotalKnown: true },
-    { bytes: 9_000_005, total: 9_000_005, isTotalKnown: true },
+    { bytes: 9_000_000, total: 9_000_005, files: 1, filesTotal: 2, isTotalKnown: true },
+    { bytes: 9_000_005, total: 9_000_005, files: 2, filesTotal: 2, isTotalKnown: true },
   ]);
 });

@@ -2,11 +2,12 @@ import { linkAbort } from '../../util/deadline.ts';
 import { errorCode } from '../../util/error-code.ts';
 import { printable } from '../../util/printable.ts';
 import type { HouseEntry, HouseListing } from '../../wire/house-http.ts';
-import { type FailureCode, FailureCodeSchema } from '../../wire/local-api.ts';
+import { type FailureCode, FailureCodeSchema, type SkipCode } from '../../wire/local-api.ts';
 import { VisitError } from '../visit/visit-error.ts';
 import type { ActiveDownloads } from './active-downloads.ts';
 import { DownloadError, isDiskFailure, isUnfitFailure } from './download-error.ts';
 import { downloadFile, type FileObserver, type SavedFile } from './download-file.ts';
+import { type FolderProgress, FolderTally, type SavedFolder } from './folder-tally.ts';
 import { FolderTarget } from './folder-target.ts';
 import type { HouseSession } from './house-session.ts';
 import { existsError } from './target.ts';
@@ -18,9 +19,18 @@ interface FolderObserver {
   resumed(path: string, position: number): void;
   restarted(path: string, reason: string, position: number): void;
   file(path: string, saved: SavedFile): void;
-  skipped(path: string, reason: string): void;
+  skipped(skipped: Skipped): void;
   /** Resolves when there is room for more of these. */
   room(signal: AbortSignal): Promise<void>;
+}
+
+/** What is not fetched, and why. */
+interface Skipped {
+  readonly path: string;
+  readonly code: SkipCode;
+  readonly reason: string;
+  /** How many in the folder `path`, when they have no names. */
+  readonly count?: number;
 }
 
 export interface FolderJob {
@@ -35,19 +45,6 @@ export interface FolderJob {
   readonly observer: FolderObserver;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
-}
-
-export interface SavedFolder {
-  readonly files: number;
-  readonly bytes: number;
-}
-
-export interface FolderProgress {
-  readonly bytes: number;
-  /** Of what has been seen so far. */
-  readonly total: number;
-  /** Whether everything has been seen. */
-  readonly isTotalKnown: boolean;
 }
 
 /** Small files wait for round trips more than for bytes: so many are under way together. */
@@ -65,25 +62,15 @@ const largeFileBytes = 8 * 1024 * 1024;
 export class FolderDownload {
   readonly #job: FolderJob;
   readonly #running = new Set<Promise<void>>();
-  readonly #positionByPath = new Map<string, number>();
+  readonly #tally = new FolderTally();
   #placesTaken = 0;
-  #seenBytes = 0;
-  #leftOutBytes = 0;
-  #isTotalKnown = false;
-  #savedFiles = 0;
-  #savedBytes = 0;
-  #missing = 0;
-  #firstFailure: { readonly code: FailureCode; readonly message: string } | undefined;
 
   constructor(job: FolderJob) {
     this.#job = job;
   }
 
   get progress(): FolderProgress {
-    let bytes = this.#savedBytes;
-    for (const position of this.#positionByPath.values()) bytes += position;
-    const total = Math.max(bytes, this.#seenBytes - this.#leftOutBytes);
-    return { bytes, total, isTotalKnown: this.#isTotalKnown };
+    return this.#tally.progress;
   }
 
   /**
@@ -117,8 +104,9 @@ export class FolderDownload {
     scope.abort(new Error('the folder is fetched'));
     await counted;
     if (fatal !== undefined) throw fatal.error;
-    if (this.#firstFailure !== undefined) throw this.#missingFiles(this.#firstFailure);
-    return { files: this.#savedFiles, bytes: this.#savedBytes };
+    const { failure, result } = this.#tally;
+    if (failure !== undefined) throw failure;
+    return result;
   }
 
   async *#files(target: FolderTarget, signal: AbortSignal): AsyncGenerator<HouseFile> {
@@ -133,6 +121,7 @@ export class FolderDownload {
       },
       enter: (folder, entry) => this.#enter(folder, entry, target),
       onSkipped: (skipped, entry, reason) => this.#skip(skipped, entry, reason),
+      onOmitted: (folder, count) => this.#omit(folder, count),
       onUnlisted: (folder, error) => {
         if (signal.aborted || severityOf(error) === 'fatal') throw error;
         this.#fail(folder, error);
@@ -187,7 +176,7 @@ export class FolderDownload {
     const { path, entry } = file;
     try {
       if (await this.#isHereAlready(file, target, signal)) {
-        this.#skip(path, entry, 'it is here already, the same byte for byte');
+        this.#keep(path, entry);
         return;
       }
       const { session, peer, overwrite, active, nowMs, observer } = this.#job;
@@ -203,12 +192,11 @@ export class FolderDownload {
         nowMs,
         signal,
       });
-      this.#positionByPath.delete(path);
-      this.#savedFiles += 1;
-      this.#savedBytes += saved.bytes;
+      this.#tally.ended(path);
+      this.#tally.saved(saved.bytes);
       observer.file(path, saved);
     } catch (error) {
-      this.#positionByPath.delete(path);
+      this.#tally.ended(path);
       if (signal.aborted) throw signal.reason;
       await this.#leaveOut(file, error, signal);
     }
@@ -230,8 +218,7 @@ export class FolderDownload {
         this.#skip(path, entry, messageOf(error));
         return;
       case 'failure':
-        this.#leftOutBytes += entry.size;
-        this.#fail(path, error);
+        this.#fail(path, error, entry);
     }
   }
 
@@ -261,10 +248,11 @@ export class FolderDownload {
       list: (path, page) => this.#list(path, page, signal),
       enter: () => Promise.resolve(true),
       onSkipped: () => {},
+      onOmitted: () => {},
       onUnlisted: () => signal.throwIfAborted(),
     });
-    for await (const { entry } of files) this.#seenBytes += entry.size;
-    this.#isTotalKnown = true;
+    for await (const { entry } of files) this.#tally.saw(entry);
+    this.#tally.sawEverything();
   }
 
   #list(path: string, { limit, after }: FolderPage, signal: AbortSignal): Promise<HouseListing> {
@@ -274,37 +262,43 @@ export class FolderDownload {
 
   #fileObserver(path: string): FileObserver {
     const { observer } = this.#job;
-    const positions = this.#positionByPath;
+    const tally = this.#tally;
     return {
-      started: () => positions.set(path, 0),
-      checked: (position) => positions.set(path, position),
-      moved: (bytes) => positions.set(path, (positions.get(path) ?? 0) + bytes),
+      started: () => tally.reached(path, 0),
+      checked: (position) => tally.reached(path, position),
+      moved: (bytes) => tally.moved(path, bytes),
       resumed: (position) => {
-        positions.set(path, position);
+        tally.reached(path, position);
         observer.resumed(path, position);
       },
       restarted: (reason, position) => {
-        positions.set(path, position);
+        tally.reached(path, position);
         observer.restarted(path, reason, position);
       },
     };
   }
 
   #skip(path: string, entry: HouseEntry, reason: string): void {
-    this.#leftOutBytes += entry.size;
-    this.#job.observer.skipped(path, reason);
+    this.#tally.leftOut(entry);
+    this.#job.observer.skipped({ path, code: 'left_out', reason });
   }
 
-  #fail(path: string, error: unknown): void {
+  #omit(folder: string, count: number): void {
+    this.#tally.leftOutUnnamed(count);
+    const reason = count === 1 ? 'its name or kind does not travel' : 'their names or kinds do not travel';
+    this.#job.observer.skipped({ path: folder, code: 'omitted', reason, count });
+  }
+
+  #keep(path: string, entry: HouseEntry): void {
+    this.#tally.foundHere(entry);
+    const reason = 'it is here already, the same byte for byte';
+    this.#job.observer.skipped({ path, code: 'here_already', reason });
+  }
+
+  #fail(path: string, error: unknown, entry?: HouseEntry): void {
     const message = messageOf(error);
-    this.#missing += 1;
-    this.#firstFailure ??= { code: failureCodeOf(error), message };
-    this.#job.observer.skipped(path, message);
-  }
-
-  #missingFiles({ code, message }: { readonly code: FailureCode; readonly message: string }): DownloadError {
-    const what = this.#missing === 1 ? 'One is missing' : `${this.#missing} are missing, the first because`;
-    return new DownloadError(code, `${this.#savedFiles} files were fetched. ${what}: ${message}`);
+    this.#tally.failed(entry, failureCodeOf(error), message);
+    this.#job.observer.skipped({ path, code: 'missing', reason: message });
   }
 
   /** The names of a path in the house that lie below the folder that is fetched. */

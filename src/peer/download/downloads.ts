@@ -14,8 +14,9 @@ import { VisitError } from '../visit/visit-error.ts';
 import type { ActiveDownloads } from './active-downloads.ts';
 import { DownloadError } from './download-error.ts';
 import { downloadFile } from './download-file.ts';
-import { FolderDownload, type FolderProgress } from './download-folder.ts';
+import { FolderDownload } from './download-folder.ts';
 import { EventQueue } from './event-queue.ts';
+import type { FolderProgress } from './folder-tally.ts';
 import { HouseSession, type HouseSessionOptions } from './house-session.ts';
 import { SpeedEstimator } from './progress.ts';
 
@@ -34,8 +35,9 @@ export interface DownloadDependencies {
 /** Five times a second: smooth to the eye, nothing to the machine. */
 const progressIntervalMs = 200;
 
-/** How a download reads from outside while it runs. */
-type Reading = FolderProgress & { readonly path: string };
+/** How a download reads from outside while it runs; a single file counts no files. */
+type Reading = Omit<FolderProgress, 'files' | 'filesTotal'> &
+  Partial<Pick<FolderProgress, 'files' | 'filesTotal'>> & { readonly path: string };
 
 /**
  * Downloads a file or a folder and tells how it goes. The last event is `done` or `failed`, whatever happens, and
@@ -157,7 +159,7 @@ async function performFolder(parts: Parts): Promise<DownloadEvent> {
       resumed: (file, bytes) => events.push({ event: 'resumed', path: file, bytes }),
       restarted: (file, reason, bytes) => events.push({ event: 'restarted', path: file, reason, bytes }),
       file: (file, saved) => events.push({ event: 'file', path: file, ...saved }),
-      skipped: (file, reason) => events.push({ event: 'skipped', path: file, reason }),
+      skipped: (skipped) => events.push({ event: 'skipped', ...skipped }),
       room: (roomSignal) => events.room(roomSignal),
     },
     nowMs,
@@ -194,9 +196,17 @@ function tellProgress(
   const timer = setInterval(() => {
     const reading = read();
     if (reading === undefined) return;
-    const { path, bytes, total, isTotalKnown } = reading;
+    const { path, bytes, total, files, filesTotal, isTotalKnown } = reading;
     speed.add(nowMs(), bytes);
-    events.push({ event: 'progress', path, bytes, total, ...speed.speed(isTotalKnown ? total : 0) });
+    events.push({
+      event: 'progress',
+      path,
+      bytes,
+      total,
+      ...speed.speed(isTotalKnown ? total : 0),
+      ...(files !== undefined && { files }),
+      ...(filesTotal !== undefined && isTotalKnown && { filesTotal }),
+    });
   }, progressIntervalMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -27,6 +27,7 @@ async function walked(
     },
     enter: () => Promise.resolve(true),
     onSkipped: (path, _entry, reason) => told.push(`!${path}: ${reason}`),
+    onOmitted: (path, count) => told.push(`!${path}/: ${count} without a name`),
     onUnlisted: (path, error) => told.push(`!${path}: ${String(error)}`),
     ...changes,
   };
@@ -69,6 +70,23 @@ test('a folder that is not entered is not listed', async () => {
   assert.deepEqual(told, ['b']);
 });
 
+test('what a house does not name is told once a folder, all pages together', async () => {
+  const pages: Record<string, HouseListing> = {
+    '': { path: '', entries: [folder('a'), folder('b')] },
+    a: { path: 'a', entries: [file('x')], next: 'a2', omitted: 2 },
+    a2: { path: 'a', entries: [file('y')], omitted: 3 },
+    b: { path: 'b', entries: [], omitted: 1 },
+  };
+  const list = async (path: string, { after }: { after: string | undefined }): Promise<HouseListing> =>
+    pages[after ?? path] ?? { path, entries: [] };
+  assert.deepEqual(await walked({}, { list }), [
+    'a/x',
+    'a/y',
+    '!a/: 5 without a name',
+    '!b/: 1 without a name',
+  ]);
+});
+
 test('a folder that cannot be listed costs only itself, the first one everything', async () => {
   assert.deepEqual(await walked({ '': [folder('a'), file('b')] }), ['!a: Error: nothing at a', 'b']);
   await assert.rejects(walked({}), /nothing at/);
@@ -88,6 +106,7 @@ test('a house without end is walked to a bound', async () => {
     list,
     enter: () => Promise.resolve(true),
     onSkipped: () => {},
+    onOmitted: () => {},
     onUnlisted: () => {},
     entriesMax: 25_000,
   };

@@ -24,6 +24,8 @@ export interface Walk {
   readonly enter: (path: string, entry: HouseEntry) => Promise<boolean>;
   /** Something is left out. */
   readonly onSkipped: (path: string, entry: HouseEntry, reason: string) => void;
+  /** A folder holds so many things that the house does not name; told once a folder, at its end. */
+  readonly onOmitted: (path: string, count: number) => void;
   /** A folder below the first cannot be listed: throws to end the walk, returns to go on without it. */
   readonly onUnlisted: (path: string, error: unknown) => void;
   /** Files and folders together; smaller in tests. */
@@ -51,7 +53,13 @@ async function* walkFolder(
   const { entriesMax = walkEntriesMax } = walk;
   const limit = pageLimit(place.realPathsAbove.length);
   const above = [...place.realPathsAbove, place.realPath];
-  for await (const entry of folderEntries(place.path, (after) => walk.list(place.path, { limit, after }))) {
+  let omitted = 0;
+  const listPage = async (after: string | undefined): Promise<HouseListing> => {
+    const listing = await walk.list(place.path, { limit, after });
+    omitted += listing.omitted ?? 0;
+    return listing;
+  };
+  for await (const entry of folderEntries(place.path, listPage)) {
     counter.entries += 1;
     if (counter.entries > entriesMax)
       throw new DownloadError(
@@ -71,6 +79,7 @@ async function* walkFolder(
         yield* walkChild({ path, realPath, realPathsAbove: above }, walk, counter);
     }
   }
+  if (omitted > 0) walk.onOmitted(place.path, omitted);
 }
 
 async function* walkChild(place: Place, walk: Walk, counter: { entries: number }): AsyncGenerator<HouseFile> {
