@@ -88,9 +88,9 @@ for (const code of failureCodes)
       response.end(JSON.stringify(failure));
     });
     assert.equal(await run(['ls', 'anna@example.com', '--json'], listing.context), exitCodeOf(code));
-    assert.deepEqual(JSON.parse(listing.context.printed.stderr), {
+    assert.partialDeepStrictEqual(JSON.parse(listing.context.printed.stderr), {
       event: 'error',
-      ...withoutAdvice(failure),
+      ...failure,
     });
     await using download = await fakeDaemon((_request, response) =>
       response.end(`${JSON.stringify({ event: 'failed', ...failure })}\n`),
@@ -99,6 +99,71 @@ for (const code of failureCodes)
     assert.equal(download.context.printed.stdout, '');
     assert.match(download.context.printed.stderr, new RegExp(`^\\{"event":"error","code":"${code}"`));
   });
+
+for (const verb of ['ls', 'cat', 'get'])
+  test(`${verb} of somebody whose identity changed names the command that accepts the change`, async () => {
+    const failure = { error: 'somebody else answers', code: 'identity_changed' };
+    await using daemon = await fakeDaemon((_request, response) => {
+      response.statusCode = 409;
+      response.end(JSON.stringify(failure));
+    });
+    assert.equal(await run([verb, 'Anna@example.com:/a'], daemon.context), 6);
+    assert.match(
+      daemon.context.printed.stderr,
+      /somebody else answers\n.*friends trust anna@example\.com\n$/,
+    );
+  });
+
+/** A house with one folder, `photos`, and in it a file, of which listings are refused as a house does. */
+const answerAsHouse: FakeAnswer = (request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+  const entries: Record<string, object[]> = {
+    '': [{ name: 'photos', type: 'directory', size: 0, modified }],
+    photos: [{ name: 'a.jpg', type: 'file', size: 5, modified }],
+  };
+  const path = searchParams.get('path') ?? '';
+  if (pathname === '/api/files' && entries[path] !== undefined) {
+    const isSecondPage = searchParams.has('after');
+    const page = isSecondPage ? { entries: entries[path] } : { entries: [], next: 'page-2' };
+    response.end(JSON.stringify({ path, ...page }));
+    return;
+  }
+  response.statusCode = 400;
+  response.end(JSON.stringify({ error: `the house does not take ${path}`, code: 'bad_request' }));
+};
+
+test('ls of a file shows the file, as the folder above lists it', async () => {
+  await using people = await fakeDaemon(answerAsHouse);
+  assert.equal(await run(['ls', 'anna@example.com:/photos/a.jpg'], people.context), 0);
+  assert.match(people.context.printed.stdout, /^ {5}5 B {2}2026-.* {2}a\.jpg\n$/);
+  assert.equal(people.context.printed.stderr, '');
+  await using scripts = await fakeDaemon(answerAsHouse);
+  assert.equal(await run(['ls', 'anna@example.com:/photos/a.jpg', '--json'], scripts.context), 0);
+  assert.deepEqual(JSON.parse(scripts.context.printed.stdout), {
+    name: 'a.jpg',
+    type: 'file',
+    size: 5,
+    modified,
+  });
+});
+
+test('ls of what the house does not take and the folder above does not hold says what the house said', async () => {
+  await using daemon = await fakeDaemon(answerAsHouse);
+  assert.equal(await run(['ls', 'anna@example.com:/photos/b.jpg'], daemon.context), 2);
+  assert.match(daemon.context.printed.stderr, /the house does not take photos\/b\.jpg/);
+});
+
+test('cat of a folder says that it is one, and how to list it', async () => {
+  await using folder = await fakeDaemon(answerAsHouse);
+  assert.equal(await run(['cat', 'anna@example.com:/photos'], folder.context), 2);
+  assert.match(
+    folder.context.printed.stderr,
+    /anna@example\.com:\/photos is a folder\n.*flashback ls "anna@example\.com:\/photos"/,
+  );
+  await using other = await fakeDaemon(answerAsHouse);
+  assert.equal(await run(['cat', 'anna@example.com:/b'], other.context), 2);
+  assert.match(other.context.printed.stderr, /the house does not take b\n$/);
+});
 
 const done = {
   event: 'done',
@@ -142,6 +207,47 @@ test('get tells people what happened in plain lines, and where no terminal is, d
   const { stdout, stderr } = daemon.context.printed;
   assert.match(stdout, /^\/home\/me\/film\.mkv: 3 B in \d+ s, directly, verified\nsha256 (ab){32}\n$/);
   assert.equal(stderr, 'Left out a\\u{1b}[2J: a program\n');
+});
+
+test('get of a folder names what was left out, counts it in the end, and counts what was here already', async () => {
+  const here = { event: 'skipped', code: 'here_already', reason: 'the same byte for byte' };
+  const events = [
+    { ...here, path: 'set/1' },
+    { ...here, path: 'set/2' },
+    { event: 'skipped', path: 'set/x.exe', code: 'left_out', reason: 'a program' },
+    { event: 'skipped', path: 'set', code: 'omitted', reason: 'their names do not travel', count: 1_200 },
+    { event: 'skipped', path: '', code: 'omitted', reason: 'its name does not travel', count: 1 },
+    {
+      event: 'done',
+      path: '/home/me/set',
+      bytes: 0,
+      files: 0,
+      hereAlready: 2,
+      leftOut: 1_202,
+      via: 'direct',
+    },
+  ];
+  const answer: FakeAnswer = (_request, response) =>
+    response.end(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  await using people = await fakeDaemon(answer);
+  assert.equal(await run(['get', '-r', 'anna@example.com:/set'], people.context), 0);
+  const { stdout, stderr } = people.context.printed;
+  assert.equal(
+    stderr,
+    'Left out set/x.exe: a program\n' +
+      '1,200 in set/ were left out: their names do not travel\n' +
+      '1 in / was left out: its name does not travel\n',
+  );
+  assert.match(stdout, /verified\n2 were here already\n1,202 were left out, as said above\n$/);
+  await using scripts = await fakeDaemon(answer);
+  assert.equal(await run(['get', '-r', 'anna@example.com:/set', '--json'], scripts.context), 0);
+  assert.deepEqual(
+    scripts.context.printed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+    events,
+  );
 });
 
 test('on a terminal get draws its progress on stderr and takes it away in the end', async () => {
@@ -258,7 +364,3 @@ test('a file that breaks off in the middle is a failure of cat', async () => {
   assert.equal(await run(['cat', 'anna@example.com:/x'], daemon.context), 1);
   assert.match(daemon.context.printed.stderr, /broke off in the middle/);
 });
-
-function withoutAdvice({ error, code }: { error: string; code: string }): object {
-  return { code, error };
-}

@@ -114,6 +114,14 @@ test('get brings a file, tells its hash, refuses to replace it, and replaces it 
   assert.ok(big.equals(await readFile(target)));
 });
 
+test('ls of a file shows it, and cat of a folder says what it is', async () => {
+  const [file, ...more] = await jsonLines(['ls', `${anna}:/sub folder/🏖️ beach.txt`], { home: homeOf('ben') });
+  assert.deepEqual([file?.['name'], file?.['size'], more], ['🏖️ beach.txt', 5, []]);
+  const { status, stderr } = await asBen('cat', `${anna}:/sub folder`);
+  assert.equal(status, 2);
+  assert.match(stderr, /sub folder is a folder\n/);
+});
+
 test('get -r brings a folder with all that is in it', async () => {
   const target = homeOf('got-folder');
   const lines = await jsonLines(['get', `${anna}:/sub folder`, '-r', '-o', target], { home: homeOf('ben') });

@@ -11,11 +11,21 @@ test('a line of progress says name, share, bytes, speed and time left', () => {
   assert.match(line, /^film\.mkv +\[#{15}-{15}\] {3}50 % {2}50\.0 MB of 100 MB {2}10\.0 MB\/s {2}5 s left$/);
 });
 
+test('the progress of a folder says how many files are complete, and of how many when that is known', () => {
+  const folder = { name: 'set', bytes: 5_000, total: 0, bytesPerSecond: 0, files: 1_158 };
+  assert.equal(renderProgress(folder, 100), 'set  5.0 kB  1,158 files');
+  assert.equal(renderProgress({ ...folder, filesTotal: 2_000 }, 100), 'set  5.0 kB  1,158 of 2,000 files');
+  assert.match(
+    renderProgress({ ...half, files: 2, filesTotal: 4 }, 120),
+    / 50 % {2}50\.0 MB of 100 MB {2}2 of 4 files {2}10\.0 MB\/s {2}5 s left$/,
+  );
+});
+
 test('a line of progress never fills its terminal, whatever the name', () => {
   const names = ['film.mkv', 'x'.repeat(300), '長い名前'.repeat(30), ''];
   for (const name of names)
     for (let columns = 10; columns <= 200; columns += 1) {
-      const line = renderProgress({ ...half, name }, columns);
+      const line = renderProgress({ ...half, name, files: 1_000_000, filesTotal: 1_000_000 }, columns);
       assert.ok(displayWidth(line) < columns, `${columns} columns: ${line}`);
     }
 });

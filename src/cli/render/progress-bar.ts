@@ -1,6 +1,6 @@
 import type { TerminalStream } from '../output.ts';
 import { displayWidth, truncate } from './display-width.ts';
-import { formatBytes, formatSeconds } from './quantities.ts';
+import { formatBytes, formatCount, formatSeconds } from './quantities.ts';
 
 export interface Progress {
   /** Printable. */
@@ -10,6 +10,10 @@ export interface Progress {
   readonly total: number;
   readonly bytesPerSecond: number;
   readonly secondsLeft?: number | undefined;
+  /** Files complete, of a folder. */
+  readonly files?: number | undefined;
+  /** Absent while it is not known. */
+  readonly filesTotal?: number | undefined;
 }
 
 /** Ten pictures a second look alive; more cost time at the terminal's end. */
@@ -18,13 +22,14 @@ const barWidthMax = 30;
 const barWidthMin = 8;
 const eraseLine = '\r\u001b[K';
 
-/** One line for `columns` cells: name, bar, percent, bytes, speed, time left; the bar goes first when room is short. */
+/** One line for `columns` cells: name, bar, percent, bytes, files, speed, time left; the bar goes first when room is short. */
 export function renderProgress(progress: Progress, columns: number): string {
-  const { name, bytes, total, bytesPerSecond, secondsLeft } = progress;
+  const { name, bytes, total, bytesPerSecond, secondsLeft, files } = progress;
   const share = total > 0 ? Math.min(1, bytes / total) : 0;
   const figures = [
     ...(total > 0 ? [`${Math.floor(share * 100)} %`.padStart(5)] : []),
     total > 0 ? `${formatBytes(bytes)} of ${formatBytes(total)}` : formatBytes(bytes),
+    ...(files === undefined ? [] : [filesFigure(files, progress.filesTotal)]),
     ...(bytesPerSecond > 0 ? [`${formatBytes(bytesPerSecond)}/s`] : []),
     ...(secondsLeft === undefined ? [] : [`${formatSeconds(secondsLeft)} left`]),
   ].join('  ');
@@ -36,6 +41,10 @@ export function renderProgress(progress: Progress, columns: number): string {
   const filled = Math.floor(share * barWidth);
   const bar = `[${'#'.repeat(filled)}${'-'.repeat(barWidth - filled)}]`;
   return `${truncate(name, room - barWidth - 3)} ${bar}  ${figures}`;
+}
+
+function filesFigure(files: number, total: number | undefined): string {
+  return `${formatCount(files)}${total === undefined ? '' : ` of ${formatCount(total)}`} files`;
 }
 
 /** Draws progress on one line of a terminal, at most every 100 ms; silent where there is none. */

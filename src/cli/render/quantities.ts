@@ -13,6 +13,11 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${byteUnits[unit]}`;
 }
 
+/** `1158` → `1,158`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
+
 /** `75` → `1 min 15 s`; the two largest units only. */
 export function formatSeconds(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

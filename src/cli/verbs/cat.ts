@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import type { Command } from 'commander';
 import { printable } from '../../util/printable.ts';
+import { HouseListingSchema } from '../../wire/house-http.ts';
 import { localApiPaths } from '../../wire/local-api.ts';
 import { CommandError, usageError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
 import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-target.ts';
+import { withVisitAdvice } from '../visit-advice.ts';
 
 export function declareCat(command: Command, context: CommandContext): void {
   command
@@ -22,7 +24,10 @@ they are. Bytes are not verified on the way: use get for what must be right.
 Example:
   flashback cat anna@example.com:/notes.txt | less`,
     )
-    .action((place: string) => show(parseHouseTarget(place), context));
+    .action((place: string) => {
+      const target = parseHouseTarget(place);
+      return withVisitAdvice(target.peer, () => show(target, context));
+    });
 }
 
 async function show(target: HouseTarget, context: CommandContext): Promise<void> {
@@ -30,10 +35,7 @@ async function show(target: HouseTarget, context: CommandContext): Promise<void>
   if (target.path === '')
     throw usageError(`${formatHouseTarget(target)} is a whole house`, 'Name a file in it');
   const daemon = await DaemonClient.open(context);
-  const response = await daemon.bytes({
-    path: localApiPaths.content,
-    query: { peer: target.peer, path: target.path },
-  });
+  const response = await openContent(daemon, target);
   const asText = output.isTerminal ? new TerminalText() : undefined;
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -47,6 +49,32 @@ async function show(target: HouseTarget, context: CommandContext): Promise<void>
     if (interrupted.aborted) throw interrupted.reason;
     if (cause instanceof CommandError) throw cause;
     throw new CommandError('failed', `${formatHouseTarget(target)} broke off in the middle`, { cause });
+  }
+}
+
+async function openContent(daemon: DaemonClient, target: HouseTarget): Promise<IncomingMessage> {
+  const { peer, path } = target;
+  try {
+    return await daemon.bytes({ path: localApiPaths.content, query: { peer, path } });
+  } catch (cause) {
+    const isBadRequest = cause instanceof CommandError && cause.code === 'bad_request';
+    if (!isBadRequest || !(await isFolder(daemon, target))) throw cause;
+    const place = printable(formatHouseTarget(target));
+    throw new CommandError('bad_request', `${place} is a folder`, {
+      cause,
+      advice: `List it: flashback ls "${place}"; or take it with all in it: flashback get -r "${place}"`,
+    });
+  }
+}
+
+async function isFolder(daemon: DaemonClient, { peer, path }: HouseTarget): Promise<boolean> {
+  try {
+    await daemon.ask(HouseListingSchema, { path: localApiPaths.files, query: { peer, path, limit: '1' } });
+    return true;
+  } catch (error) {
+    // What the first request failed with is the news, whatever this one fails with.
+    if (!(error instanceof CommandError) || error.code === 'interrupted') throw error;
+    return false;
   }
 }
 

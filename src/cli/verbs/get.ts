@@ -16,7 +16,8 @@ import { DaemonClient } from '../daemon-client.ts';
 import { formatHouseTarget, type HouseTarget, parseHouseTarget, targetName } from '../house-target.ts';
 import type { Output } from '../output.ts';
 import { ProgressBar } from '../render/progress-bar.ts';
-import { formatBytes, formatSeconds } from '../render/quantities.ts';
+import { formatBytes, formatCount, formatSeconds } from '../render/quantities.ts';
+import { withVisitAdvice } from '../visit-advice.ts';
 
 interface GetOptions {
   readonly output?: string;
@@ -49,7 +50,10 @@ Examples:
   flashback get anna@example.com:/film.mkv
   flashback get anna@example.com:/photos -r -o ~/Pictures/from-anna`,
     )
-    .action((place: string, options: GetOptions) => download(parseHouseTarget(place), options, context));
+    .action((place: string, options: GetOptions) => {
+      const target = parseHouseTarget(place);
+      return withVisitAdvice(target.peer, () => download(target, options, context));
+    });
 }
 
 async function download(target: HouseTarget, options: GetOptions, context: CommandContext): Promise<void> {
@@ -152,31 +156,49 @@ function tell(event: DownloadEvent, { bar, output, seconds }: Telling): void {
       );
       return;
     case 'skipped':
+      // Whoever goes on with a folder has most of it: the last line counts them.
+      if (event.code === 'here_already') return;
       bar.clear();
-      output.note(`Left out ${printable(event.path)}: ${printable(event.reason)}`);
+      output.note(skippedLine(event));
       return;
     case 'done':
       bar.clear();
       output.line(doneLine(event, seconds));
+      for (const line of notFetchedLines(event)) output.line(line);
       return;
     default:
   }
 }
 
+function skippedLine({
+  path,
+  code,
+  reason,
+  count = 1,
+}: Extract<DownloadEvent, { event: 'skipped' }>): string {
+  if (code !== 'omitted') return `Left out ${printable(path)}: ${printable(reason)}`;
+  const were = count === 1 ? 'was' : 'were';
+  return `${formatCount(count)} in ${printable(path)}/ ${were} left out: ${printable(reason)}`;
+}
+
+function notFetchedLines({
+  hereAlready = 0,
+  leftOut = 0,
+}: Extract<DownloadEvent, { event: 'done' }>): string[] {
+  const were = (count: number): string => `${formatCount(count)} ${count === 1 ? 'was' : 'were'}`;
+  return [
+    ...(hereAlready > 0 ? [`${were(hereAlready)} here already`] : []),
+    ...(leftOut > 0 ? [`${were(leftOut)} left out, as said above`] : []),
+  ];
+}
+
 function doneLine(event: Extract<DownloadEvent, { event: 'done' }>, seconds: number): string {
-  const files = event.files === undefined ? '' : `, ${event.files} files`;
+  const files = event.files === undefined ? '' : `, ${formatCount(event.files)} files`;
   const way = event.via === 'direct' ? 'directly' : 'through the relay';
   const hash = event.sha256 === undefined ? '' : `\nsha256 ${event.sha256}`;
   return `${printable(event.path)}: ${formatBytes(event.bytes)}${files} in ${formatSeconds(seconds)}, ${way}, verified${hash}`;
 }
 
-function failureAdvice(code: string): { advice?: string } {
-  if (code === 'exists') return { advice: 'Replace it with --force, or choose another name with -o' };
-  if (code === 'refused')
-    return { advice: 'They see your request; ask them to run: flashback friends accept YOUR-E-MAIL' };
-  if (code === 'identity_changed')
-    return {
-      advice: 'Ask them, by another way, whether they have a new identity: flashback friends trust --help',
-    };
-  return {};
+function failureAdvice(code: string): { readonly advice?: string } {
+  return code === 'exists' ? { advice: 'Replace it with --force, or choose another name with -o' } : {};
 }

@@ -11,9 +11,10 @@ import { localApiPaths } from '../../wire/local-api.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { DaemonClient } from '../daemon-client.ts';
-import { formatHouseTarget, type HouseTarget, parseHouseTarget } from '../house-target.ts';
+import { formatHouseTarget, type HouseTarget, parseHouseTarget, targetName } from '../house-target.ts';
 import type { Output } from '../output.ts';
-import { formatBytes, formatLocalTime } from '../render/quantities.ts';
+import { formatBytes, formatCount, formatLocalTime } from '../render/quantities.ts';
+import { withVisitAdvice } from '../visit-advice.ts';
 
 /** Wide enough for `999.9 MB`. */
 const sizeWidth = 8;
@@ -22,7 +23,7 @@ const emptyPagesMax = 1000;
 
 export function declareLs(command: Command, context: CommandContext): void {
   command
-    .argument('<place>', 'whose house and which folder: anna@example.com:/photos')
+    .argument('<place>', 'whose house and which folder or file: anna@example.com:/photos')
     .option('--json', 'print one line of JSON an entry')
     .addHelpText(
       'after',
@@ -31,12 +32,27 @@ Examples:
   flashback ls anna@example.com
   flashback ls "anna@example.com:/holiday photos" --json | jq -r .name`,
     )
-    .action((place: string) => list(parseHouseTarget(place), context));
+    .action((place: string) => {
+      const target = parseHouseTarget(place);
+      return withVisitAdvice(target.peer, () => list(target, context));
+    });
 }
 
 async function list(target: HouseTarget, context: CommandContext): Promise<void> {
   const { output } = context;
   const daemon = await DaemonClient.open(context);
+  try {
+    await listFolder(daemon, target, output);
+  } catch (error) {
+    // A house does not list a file, and says so only in words.
+    const isRefused = error instanceof CommandError && error.code === 'bad_request';
+    const file = isRefused ? await findFile(daemon, target) : undefined;
+    if (file === undefined) throw error;
+    output.result(renderEntry(file, output), jsonEntry(file));
+  }
+}
+
+async function listFolder(daemon: DaemonClient, target: HouseTarget, output: Output): Promise<void> {
   let shown = 0;
   let omitted = 0;
   for await (const page of pagesOf(daemon, target)) {
@@ -48,7 +64,25 @@ async function list(target: HouseTarget, context: CommandContext): Promise<void>
     omitted += page.omitted ?? 0;
   }
   if (shown === 0) output.note(`${formatHouseTarget(target)} is empty`);
-  if (omitted > 0) output.note(`${omitted} more cannot be visited: their names or kinds do not travel`);
+  if (omitted > 0)
+    output.note(`${formatCount(omitted)} more cannot be visited: their names or kinds do not travel`);
+}
+
+/** The file at `target` as the folder above lists it; undefined when there is none, or that cannot be listed either. */
+async function findFile(daemon: DaemonClient, target: HouseTarget): Promise<HouseEntry | undefined> {
+  const name = targetName(target);
+  if (name === undefined) return undefined;
+  const folder = { ...target, path: target.path.slice(0, -name.length).replace(/\/$/, '') };
+  try {
+    for await (const { entries } of pagesOf(daemon, folder)) {
+      const entry = entries.find((each) => each.name === name);
+      if (entry !== undefined) return entry.type === 'file' ? entry : undefined;
+    }
+  } catch (error) {
+    // What the first request failed with is the news.
+    if (!(error instanceof CommandError) || error.code === 'interrupted') throw error;
+  }
+  return undefined;
 }
 
 /** @throws {CommandError} for pages that nobody reads to their end: a house can make them up. */
