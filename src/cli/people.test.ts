@@ -52,7 +52,31 @@ for (const [peer, exitCode] of [
     assert.equal(await run(['peers', peer.email, '--json'], daemon.context), exitCode);
     assert.deepEqual(asked, [`/api/peers/${encodeURIComponent(peer.email)}?check=1`]);
     assert.deepEqual(linesOf(daemon.context.printed.stdout), [peer]);
+    const isChanged = exitCode === 6;
+    assert.equal(/friends trust ben@example\.com/.test(daemon.context.printed.stderr), isChanged);
   });
+
+test('who is only announced is shown so, until they were asked; for scripts the status stays', async () => {
+  const lastSeen = new Date(Date.now() - 300_000).toISOString();
+  const announced: Peer = {
+    email: 'carol@example.com',
+    status: 'online',
+    friend: false,
+    checkedAt: new Date().toISOString(),
+    lastSeen,
+  };
+  const asked: Peer = { ...announced, email: 'dan@example.com', roundTripMs: 3 };
+  const answer = answering({ peers: [anna, announced, asked] });
+  await using people = await fakeDaemon(answer);
+  assert.equal(await run(['peers'], people.context), 0);
+  const rows = people.context.printed.stdout.split('\n').slice(1);
+  assert.match(rows[0] ?? '', /^online +anna/);
+  assert.match(rows[1] ?? '', /^announced +carol@example\.com +5 min ago/);
+  assert.match(rows[2] ?? '', /^online +dan@example\.com +just now/);
+  await using scripts = await fakeDaemon(answer);
+  assert.equal(await run(['peers', '--json'], scripts.context), 0);
+  assert.deepEqual(linesOf(scripts.context.printed.stdout), [anna, announced, asked]);
+});
 
 test('peers --watch --json prints a peer when it is new, has changed or is gone, and Ctrl-C ends it', async () => {
   const lists = [

@@ -33,8 +33,8 @@ export function declarePeers(command: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       `
-Status is online, offline, checking or error. For friends it says whether they answer, for others whether the relay
-announces them.
+Status is online, offline, checking or error. Friends are online when they answer. Others are shown announced when the
+relay announces them: nobody has asked them, and with --json they are online.
 
 Examples:
   flashback peers --watch
@@ -120,7 +120,13 @@ function isSame(before: Peer | undefined, after: Peer): boolean {
   return before !== undefined && isDeepStrictEqual(essence(before), essence(after));
 }
 
-const colourByStatus = { online: 'green', offline: 'dim', checking: 'yellow', error: 'red' } as const;
+const colourByStatus = {
+  online: 'green',
+  announced: 'cyan',
+  offline: 'dim',
+  checking: 'yellow',
+  error: 'red',
+} as const;
 
 /** A table of peers; words from other machines are made printable. */
 export function renderPeers(
@@ -138,7 +144,7 @@ export function renderPeers(
       { title: 'REMARK', isFlexible: true },
     ],
     rows: peers.map((peer) => [
-      peer.status,
+      shownStatus(peer),
       peer.email,
       peer.friend ? 'yes' : '',
       seen(peer, nowMs),
@@ -147,13 +153,22 @@ export function renderPeers(
     ]),
     width: output.isTerminal ? output.columns : undefined,
     paint: (text, row, column) => {
-      const status = peers[row]?.status;
-      return column === 0 && status !== undefined ? output.paint(colourByStatus[status], text) : text;
+      const peer = peers[row];
+      return column === 0 && peer !== undefined
+        ? output.paint(colourByStatus[shownStatus(peer)], text)
+        : text;
     },
   });
 }
 
-function seen({ status, lastSeen, checkedAt }: Peer, nowMs: number): string {
-  const time = status === 'online' ? (checkedAt ?? lastSeen) : lastSeen;
+/** Who is only announced has not answered anybody: an answer would have taken its time. */
+function shownStatus({ status, friend, roundTripMs }: Peer): keyof typeof colourByStatus {
+  return status === 'online' && !friend && roundTripMs === undefined ? 'announced' : status;
+}
+
+function seen(peer: Peer, nowMs: number): string {
+  const { lastSeen, checkedAt } = peer;
+  // The time of asking the relay is not when they were seen.
+  const time = shownStatus(peer) === 'online' ? (checkedAt ?? lastSeen) : lastSeen;
   return time === undefined ? '' : formatAge(time, nowMs);
 }
