@@ -8,6 +8,7 @@ const table: readonly (readonly [code: string, exitCode: number])[] = [
   ['bad_request', 2],
   ['usage', 2],
   ['invalid_settings', 2],
+  ['weak-passphrase', 2],
   ['not_found', 3],
   ['unreachable', 4],
   ['away', 4],

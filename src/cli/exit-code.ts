@@ -33,6 +33,8 @@ const exitCodeByFailure: Readonly<Record<FailureCode, ExitCode>> = {
 const exitCodeByLocalCode: ReadonlyMap<string, ExitCode> = new Map([
   ['invalid_settings', exitCodes.wrongUsage],
   ['usage', exitCodes.wrongUsage],
+  /** Of an export where no daemon runs; a daemon says `bad_request`. */
+  ['weak-passphrase', exitCodes.wrongUsage],
   ['daemon_not_running', exitCodes.unreachable],
   ['interrupted', exitCodes.interrupted],
 ]);

@@ -7,6 +7,7 @@ import {
   importArchive,
   readIdentityCard,
 } from '../../peer/identity-transfer.ts';
+import { loadSettings } from '../../peer/settings/load-settings.ts';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
 import { errorCode } from '../../util/error-code.ts';
 import { ExportResponseSchema, localApiPaths } from '../../wire/local-api.ts';
@@ -30,7 +31,8 @@ export function declareIdentity(command: Command, context: CommandContext): void
   command.option(...jsonFlag).addHelpText(
     'after',
     `
-An archive holds your key, your certificate and your friends, encrypted under a passphrase of at least ten characters.
+An archive holds your key, your certificate and your friends, encrypted under a passphrase of at least ten characters;
+settings, such as the relay, it does not.
 The passphrase is asked for on a terminal, and else read from --passphrase-file or the first line of stdin.
 
 Examples:
@@ -133,6 +135,17 @@ async function importFrom(
   );
   if (result.backupFolder !== undefined) output.line(`  replaced      kept in ${result.backupFolder}`);
   output.note('\nUse it on one machine at a time: stop Flashback on the old one.');
+  await tellNextSteps(context);
+}
+
+/** An archive holds no settings: those of the old machine may be wrong here. */
+async function tellNextSteps(context: CommandContext): Promise<void> {
+  const { relayTrackerUrl, fileRootDirectory } = (await loadSettings(context)).settings;
+  const { output } = context;
+  if (relayTrackerUrl === undefined)
+    output.note('No relay is set here: flashback config set relayTrackerUrl URL');
+  if (fileRootDirectory === undefined)
+    output.note('No folder is shared here: flashback config set fileRootDirectory FOLDER');
 }
 
 async function readArchive(path: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ArchiveError } from '../../identity/identity-archive.ts';
 import { describeIssues } from '../../wire/describe-issues.ts';
 import { type Failure, type FailureCode, FailureCodeSchema } from '../../wire/local-api.ts';
 
@@ -35,6 +36,8 @@ export function describeFailure(error: unknown): { status: number; failure: Fail
     return { status: error.status, failure: { error: error.message, code: error.code } };
   if (error instanceof z.ZodError)
     return { status: 400, failure: { error: describeIssues(error), code: 'bad_request' } };
+  if (error instanceof ArchiveError && error.code === 'weak-passphrase')
+    return { status: 400, failure: { error: error.message, code: 'bad_request' } };
   const code = FailureCodeSchema.safeParse(codeOf(error));
   if (error instanceof Error && code.success)
     return { status: statusByCode[code.data], failure: { error: error.message, code: code.data } };
