@@ -2,7 +2,7 @@ import pino, { type Logger } from 'pino';
 import { type Identity, loadIdentity } from '../identity/key-store.ts';
 import { makePrivateFolder } from '../util/atomic-file.ts';
 import type { DataFolders } from '../util/platform/data-folder.ts';
-import type { RelayState } from '../wire/local-api.ts';
+import type { RelayState, Status } from '../wire/local-api.ts';
 import { broadcastFriendsMax, type ReadyRequest } from '../wire/relay-http.ts';
 import { parseRelayUrl } from '../wire/relay-url.ts';
 import type { Settings } from '../wire/settings.ts';
@@ -35,6 +35,7 @@ export interface DaemonReady {
   /** Of the house. */
   readonly port: number;
   readonly addresses: readonly string[];
+  readonly house: Status['house'];
   /** Opens the local app, once. */
   readonly ui: string;
 }
@@ -145,6 +146,7 @@ export async function runDaemon(options: RunDaemonOptions): Promise<RunningDaemo
       email: loaded.claims.email,
       port: house.port.port,
       addresses: addresses.announced,
+      house: house.status(),
       ui: api.oneTimeLink(),
     },
     stopRequested,

@@ -46,7 +46,7 @@ async function up(flags: Flags, context: CommandContext): Promise<void> {
   const daemon = await runDaemon({ settings, folders, identityFolder, log });
   try {
     output.object({ event: 'ready', ...daemon.ready });
-    for (const line of renderReady(daemon.ready, loaded, file)) output.line(line);
+    for (const line of renderReady(daemon.ready, loaded, file, output)) output.line(line);
     tellChanges(daemon, output);
     await Promise.race([signals.stopped, daemon.stopRequested]);
     output.note('Stopping; once more Ctrl-C does not wait.');
@@ -81,6 +81,7 @@ function renderReady(
   ready: DaemonReady,
   { settings }: LoadedSettings,
   logFile: string | undefined,
+  output: Pick<Output, 'paint'>,
 ): string[] {
   const policy = Array.isArray(settings.policy) ? settings.policy.join(', ') : settings.policy;
   const house = settings.fileRootDirectory;
@@ -89,10 +90,20 @@ function renderReady(
     house === undefined
       ? '  house    none: choose one with flashback config set fileRootDirectory FOLDER'
       : `  house    ${printable(house)} for ${policy}, port ${ready.port}`,
+    ...(house === undefined ? [] : houseProblem(ready.house, output)),
     `  web app  ${ready.ui}`,
     ...(logFile === undefined ? [] : [`  log      ${logFile}`]),
     'Ctrl-C stops.',
   ];
+}
+
+/** Why nobody can visit just now, as a line below the house. */
+function houseProblem({ state, reason }: DaemonReady['house'], output: Pick<Output, 'paint'>): string[] {
+  if (state === 'away')
+    return [`           ${output.paint('red', 'is away')}: ${printable(reason ?? 'it cannot be opened')}`];
+  if (state === 'off')
+    return [`           is ${output.paint('yellow', 'off')}: open it with flashback share on`];
+  return [];
 }
 
 function tellChanges(daemon: RunningDaemon, output: Output): void {
