@@ -8,8 +8,6 @@ export function sessionCookieName(port: number): string {
 
 /** 256 bits: nobody guesses it. */
 const secretBytes = 32;
-/** One-time links that were printed and not opened yet; the oldest goes first. */
-const linksWaitingMax = 16;
 
 export type GuardResult =
   | { readonly kind: 'allowed' }
@@ -28,7 +26,8 @@ export type GuardResult =
 export class Guard {
   readonly token = secret();
   readonly #session = secret();
-  readonly #links: string[] = [];
+  /** The key of the one-time link that nobody has opened yet. */
+  #linkKey = secret();
   #port = 0;
 
   /** Call once the port is known, before the first request. */
@@ -38,17 +37,13 @@ export class Guard {
 
   /** Path of a link that gives the browser which opens it first the session. */
   oneTimePath(): string {
-    const key = secret();
-    this.#links.push(key);
-    if (this.#links.length > linksWaitingMax) this.#links.shift();
-    return `/open?key=${key}`;
+    return `/open?key=${this.#linkKey}`;
   }
 
   /** The `Set-Cookie` for whoever brings a key that was not used before. */
   redeem(key: string): string | undefined {
-    const index = this.#links.findIndex((link) => isSame(link, key));
-    if (index === -1) return undefined;
-    this.#links.splice(index, 1);
+    if (!isSame(this.#linkKey, key)) return undefined;
+    this.#linkKey = secret();
     return `${sessionCookieName(this.#port)}=${this.#session}; HttpOnly; SameSite=Strict; Path=/`;
   }
 
