@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { temporaryFolder } from '../peer/testing/temporary-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { DownloadEventSchema, localApiAccessFileName } from '../wire/local-api.ts';
 import { CommandError } from './command-error.ts';
 import { DaemonClient } from './daemon-client.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createServerCertificate } from '../identity/create-identity.ts';
 import { httpsServer } from '../peer/testing/https-server.ts';
-import { temporaryFolder } from '../peer/testing/temporary-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { run } from './main.ts';
 import { TestKeyboard, testContext } from './testing/test-context.ts';
 

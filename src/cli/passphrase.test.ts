@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { temporaryFolder } from '../peer/testing/temporary-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { CommandError } from './command-error.ts';
 import { readPassphrase } from './passphrase.ts';
 import { TestKeyboard, testContext } from './testing/test-context.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryFolder } from '../peer/testing/temporary-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { CommandError } from './command-error.ts';
 import { type RelayFlags, readRelaySettings } from './relay-settings.ts';
 

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ArchiveError } from '../identity/identity-archive.ts';
 import { IdentityError, loadIdentity } from '../identity/key-store.ts';
+import { testIdentity } from '../identity/testing/test-identity.ts';
 import { dataFolders } from '../util/platform/data-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import {
   exportArchive,
   exportFromFolder,
@@ -15,8 +17,6 @@ import {
 import { initialise } from './initialise.ts';
 import { pinOf } from './state/known-peers.ts';
 import { StateStore } from './state/state-store.ts';
-import { temporaryFolder } from './testing/temporary-folder.ts';
-import { testIdentity } from './testing/test-identity.ts';
 
 const passphrase = 'correct horse battery';
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createServerCertificate } from '../identity/create-identity.ts';
 import { IdentityError, loadIdentity, saveIdentity } from '../identity/key-store.ts';
+import { testIdentity } from '../identity/testing/test-identity.ts';
 import { dataFolders } from '../util/platform/data-folder.ts';
+import { temporaryFolder } from '../util/testing/temporary-folder.ts';
 import { type InitialiseOptions, initialise, lookAtRelay } from './initialise.ts';
 import { SettingsError } from './settings/settings-error.ts';
 import { httpsServer } from './testing/https-server.ts';
-import { temporaryFolder } from './testing/temporary-folder.ts';
-import { testIdentity } from './testing/test-identity.ts';
 
 test('the first run makes key, certificate and settings, for the owner alone', async () => {
   await using folder = await temporaryFolder();

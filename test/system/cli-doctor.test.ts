@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import { runToEnd } from '../../scripts/support/program.ts';
 import { createIdentity, createServerCertificate } from '../../src/identity/create-identity.ts';
 import { checkIdentity, type Identity, saveIdentity } from '../../src/identity/key-store.ts';
+import { testIdentity } from '../../src/identity/testing/test-identity.ts';
 import { httpsServer } from '../../src/peer/testing/https-server.ts';
-import { temporaryFolder } from '../../src/peer/testing/temporary-folder.ts';
-import { testIdentity } from '../../src/peer/testing/test-identity.ts';
+import { temporaryFolder } from '../../src/util/testing/temporary-folder.ts';
 import { FindingSchema, localApiAccessFileName, type Status } from '../../src/wire/local-api.ts';
 
 const dayMs = 86_400_000;

@@ -10,8 +10,8 @@ import { jsonLines, listening, Program, ready, runToEnd } from '../../scripts/su
 import { sameSignalWithinMs } from '../../src/cli/context.ts';
 import { createServerCertificate } from '../../src/identity/create-identity.ts';
 import { httpsServer } from '../../src/peer/testing/https-server.ts';
-import { temporaryFolder } from '../../src/peer/testing/temporary-folder.ts';
 import { sleep } from '../../src/util/deadline.ts';
+import { temporaryFolder } from '../../src/util/testing/temporary-folder.ts';
 import { localApiAccessFileName } from '../../src/wire/local-api.ts';
 import { relayPaths } from '../../src/wire/relay-http.ts';
 

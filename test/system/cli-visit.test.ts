@@ -15,7 +15,7 @@ import {
   ready,
   runToEnd,
 } from '../../scripts/support/program.ts';
-import { temporaryFolder } from '../../src/peer/testing/temporary-folder.ts';
+import { temporaryFolder } from '../../src/util/testing/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/flashback.ts', import.meta.url));

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { Identity } from '../../identity/key-store.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
 import { ManualClock } from '../../util/testing/manual-clock.ts';
 import { expectedOf, pinOf } from '../state/known-peers.ts';
 import { answerJson, httpsServer } from '../testing/https-server.ts';
-import { testIdentity } from '../testing/test-identity.ts';
 import type { Candidate } from './dial-order.ts';
 import { type DialOutcome, DialRace } from './dial-race.ts';
 

@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import pino from 'pino';
 import type { Identity } from '../../identity/key-store.ts';
 import { PinnedClient, readBody } from '../../identity/pinned-client.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
 import { runRelay } from '../../relay/run-relay.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { formatRelayUrl, parseRelayUrl } from '../../wire/relay-url.ts';
 import { RelayClient } from '../relay-client/relay-client.ts';
 import { pinOf } from '../state/known-peers.ts';
 import { StateStore } from '../state/state-store.ts';
 import { answerJson, httpsServer, type TestHttpsServer } from '../testing/https-server.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
-import { testIdentity } from '../testing/test-identity.ts';
 import { Discovery } from './discovery.ts';
 import { DiscoveryError } from './discovery-error.ts';
 

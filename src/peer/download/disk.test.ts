@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { partialPaths } from './journal.ts';
 import { download, randomBytes } from './testing/run.ts';
 import { cutAfter, isRequestFor, openTestHouse, rangeStart, stallAfter } from './testing/test-house.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testIdentity } from '../testing/test-identity.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
 import { HouseClient } from '../visit/house-client.ts';
 import { VisitError } from '../visit/visit-error.ts';
 import { HouseSession, reconnectTriesMax } from './house-session.ts';

@@ -3,9 +3,9 @@ import { readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { digestBlockBytes } from '../../wire/house-http.ts';
 import { houseNameBytesMax } from '../../wire/house-path.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { isJournalName, journalTouchMs, partialPaths, readJournal, writeJournal } from './journal.ts';
 import { Partial } from './partial.ts';
 

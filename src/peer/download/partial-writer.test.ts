@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { SeededRandom, testSeed } from '../house/testing/seeded-random.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { downloadMemoryBytesMax, PartialWriter, writeBufferBytes } from './partial-writer.ts';
 import { randomBytes, sha256 } from './testing/run.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import type { BodyReceiver, BodySource } from '../visit/body-source.ts';
 import { VisitError } from '../visit/visit-error.ts';
 import { downloadMemoryBytesMax, PartialWriter } from './partial-writer.ts';

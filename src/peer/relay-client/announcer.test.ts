@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import pino from 'pino';
 import type { Identity } from '../../identity/key-store.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
 import { type RunningRelay, runRelay } from '../../relay/run-relay.ts';
 import { ManualClock } from '../../util/testing/manual-clock.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import type { RelayState } from '../../wire/local-api.ts';
 import { formatRelayUrl, parseRelayUrl } from '../../wire/relay-url.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
-import { testIdentity } from '../testing/test-identity.ts';
 import { Announcer } from './announcer.ts';
 import { RelayClient } from './relay-client.ts';
 

@@ -6,8 +6,8 @@ import { createIdentity } from '../../identity/create-identity.ts';
 import { type Identity, loadIdentity, saveIdentity } from '../../identity/key-store.ts';
 import { runRelay } from '../../relay/run-relay.ts';
 import { ManualClock } from '../../util/testing/manual-clock.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { formatRelayUrl, parseRelayUrl } from '../../wire/relay-url.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { IdentityRenewal } from './identity-renewal.ts';
 import { RelayClient } from './relay-client.ts';
 

@@ -4,9 +4,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { dataFolders } from '../../util/platform/data-folder.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { settingDescriptions } from '../../wire/setting-descriptions.ts';
 import { environmentName, type SettingName } from '../../wire/settings.ts';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { loadSettings, removeConfigKey, requireSettingName, saveSettings } from './load-settings.ts';
 import { SettingsError } from './settings-error.ts';
 

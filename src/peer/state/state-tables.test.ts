@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { temporaryFolder } from '../testing/temporary-folder.ts';
-import { testIdentity } from '../testing/test-identity.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
+import { temporaryFolder } from '../../util/testing/temporary-folder.ts';
 import { knownAddressesMax } from './known-addresses.ts';
 import { firstUsePinsMax, matchesPin, pinOf } from './known-peers.ts';
 import { StateStore } from './state-store.ts';

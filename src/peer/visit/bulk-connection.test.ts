@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { PinnedConnectOptions } from '../../identity/connect-pinned.ts';
-import { testIdentity } from '../testing/test-identity.ts';
+import { testIdentity } from '../../identity/testing/test-identity.ts';
 import type { BodySource } from './body-source.ts';
 import { openBulk } from './bulk-connection.ts';
 import { readText } from './read-answer.ts';

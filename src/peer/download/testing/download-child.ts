@@ -3,7 +3,7 @@
  * a line of JSON.
  */
 import pino from 'pino';
-import { testIdentity } from '../../testing/test-identity.ts';
+import { testIdentity } from '../../../identity/testing/test-identity.ts';
 import { HouseClient } from '../../visit/house-client.ts';
 import { ActiveDownloads } from '../active-downloads.ts';
 import { runDownload } from '../downloads.ts';

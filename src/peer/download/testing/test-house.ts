@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Identity } from '../../../identity/key-store.ts';
+import { testIdentity } from '../../../identity/testing/test-identity.ts';
+import { temporaryFolder } from '../../../util/testing/temporary-folder.ts';
 import { createHouse } from '../../house/create-house.ts';
 import { plant, type Tree } from '../../house/testing/house-fixture.ts';
 import { httpsServer, type TestHttpsServer } from '../../testing/https-server.ts';
-import { temporaryFolder } from '../../testing/temporary-folder.ts';
-import { testIdentity } from '../../testing/test-identity.ts';
 import { HouseClient } from '../../visit/house-client.ts';
 
 /** Answers in the house's place, or changes the answer: true when the house shall not answer. */
