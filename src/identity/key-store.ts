@@ -8,6 +8,7 @@ import {
   writeFileAtomically,
 } from '../util/atomic-file.ts';
 import { errorCode } from '../util/error-code.ts';
+import { pathExists } from '../util/path-exists.ts';
 import type { Email } from '../wire/email.ts';
 import { type CertificateClaims, CertificateError, checkValidity, readCertificate } from './certificate.ts';
 import type { KeyAndCertificate } from './create-identity.ts';
@@ -53,7 +54,7 @@ export async function loadIdentity(folder: string): Promise<Identity> {
  */
 export async function createIdentityIn(folder: string, email: Email): Promise<Identity> {
   const files = identityFiles(folder);
-  for (const file of [files.key, files.certificate]) if (await exists(file)) throw existsError(file);
+  for (const file of [files.key, files.certificate]) if (await pathExists(file)) throw existsError(file);
   const { createIdentity } = await import('./create-identity.ts');
   const parts = await createIdentity(email);
   await makePrivateFolder(folder);
@@ -146,16 +147,6 @@ async function readPart(path: string): Promise<string> {
           { cause },
         )
       : new IdentityError('unreadable', `Cannot read ${path} (${String(code)})`, { cause });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 

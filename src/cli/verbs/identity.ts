@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -10,6 +10,7 @@ import {
 import { loadSettings } from '../../peer/settings/load-settings.ts';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
 import { errorCode } from '../../util/error-code.ts';
+import { pathExists } from '../../util/path-exists.ts';
 import { ExportResponseSchema, localApiPaths } from '../../wire/local-api.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
@@ -77,7 +78,7 @@ async function exportTo(
 ): Promise<void> {
   const { output } = context;
   const path = resolve(context.currentDirectory, file);
-  if (force !== true && (await isThere(path)))
+  if (force !== true && (await pathExists(path)))
     throw new CommandError('exists', `${path} is there already`, { advice: 'Replace it with --force' });
   const { email } = await readIdentityCard(context);
   const passphrase = await readPassphrase(context, {
@@ -155,15 +156,5 @@ async function readArchive(path: string): Promise<string> {
     const isMissing = errorCode(cause) === 'ENOENT';
     const reason = isMissing ? 'it does not exist' : String(cause instanceof Error ? cause.message : cause);
     throw new CommandError(isMissing ? 'not_found' : 'failed', `Cannot read ${path}: ${reason}`, { cause });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
   }
 }

@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerCertificate, type KeyAndCertificate } from '../../identity/create-identity.ts';
 import { type Fingerprint, fingerprintOf } from '../../identity/fingerprint.ts';
 import { makePrivateFolder, writeFileAtomically } from '../../util/atomic-file.ts';
-import { errorCode } from '../../util/error-code.ts';
+import { pathExists } from '../../util/path-exists.ts';
 
 export interface ServerCertificate extends KeyAndCertificate {
   readonly fingerprint: Fingerprint;
@@ -36,7 +36,7 @@ export async function ownServerCertificate(
   const certificateFile = join(dataFolder, 'relay.crt');
   const keyFile = join(dataFolder, 'relay.key');
   // The certificate is written last: without it there never was one, with it there is one that clients have pinned.
-  if (await exists(certificateFile)) return readServerCertificate(certificateFile, keyFile);
+  if (await pathExists(certificateFile)) return readServerCertificate(certificateFile, keyFile);
   const made = await createServerCertificate(hostNames, { validityMs: selfSignedValidityMs });
   await makePrivateFolder(dataFolder);
   await writeFileAtomically(keyFile, made.keyPem);
@@ -50,16 +50,6 @@ async function readPart(file: string): Promise<string> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`Cannot read the relay's certificate or its key: ${reason}`, { cause });
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 
